@@ -1,0 +1,34 @@
+# What a newcomer types: make reproduce, make test. Both install what is missing first; both work in a path with a space.
+PY ?= python3
+CORES ?= all
+BIN := .venv/bin
+# ffcv is built from source against two modules of OpenCV only (tools/ffcv-build).
+BUILD_ENV = PKG_CONFIG_PATH="$(CURDIR)/tools/ffcv-build" CPLUS_INCLUDE_PATH="$(CURDIR)/tools/ffcv-build/include:/usr/include/opencv4"
+
+.PHONY: reproduce test lock clean
+
+reproduce: .venv/.ready
+	$(BIN)/python -m snakemake --cores $(CORES)
+	@$(BIN)/python tools/where.py digits
+
+test: .venv/.ready
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m snakefmt --check Snakefile rules
+	$(BIN)/python -m pytest
+
+.venv/.ready: requirements.lock overrides.txt pyproject.toml tools/system.sh
+	PY="$(PY)" sh tools/system.sh
+	$(PY) -m venv --clear .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check uv==0.13.8
+	$(BUILD_ENV) $(BIN)/python -m uv pip install -q --python $(BIN)/python --override overrides.txt -r requirements.lock
+	$(BIN)/python -m uv pip install -q --python $(BIN)/python --no-deps -e .
+	$(BIN)/python -c "import ffcv, torch, torchvision"
+	touch $@
+
+# After a change of a pin in pyproject.toml.
+lock: .venv/.ready
+	$(BUILD_ENV) $(BIN)/python -m uv pip compile -q --python-version 3.11 --override overrides.txt --extra reproduce --extra test pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv .snakemake

@@ -1,0 +1,68 @@
+# The whole replication: config in, tables and figures out. What depends on what stands in rules/, where everything lies in
+# workflow/paths.py, the work is done by the library in src/. `snakemake --cores all` makes everything of config/digits.yaml.
+import os
+import shlex
+import sys
+
+from snakemake.utils import min_version
+
+# The library needs no installation here; scripts and the jobs of a cluster find it in the same way.
+sys.path.insert(0, os.path.join(workflow.basedir, "src"))
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [sys.path[0], dict(os.environ).get("PYTHONPATH")])))
+# Snakemake runs scripts by an unquoted path, which breaks where the environment lies in a folder with a space in its name.
+sys.executable = shlex.quote(sys.executable)
+
+from rethinking_backdoors.config import check, experiments
+from rethinking_backdoors.io import InputError
+
+min_version("9.0")
+
+if "dataset" not in config:
+
+    configfile: os.path.join(workflow.basedir, "config/digits.yaml")
+
+
+try:
+    check(config, os.path.join(workflow.basedir, "workflow/schemas/config.schema.yaml"))
+except InputError as error:
+    print(error, file=sys.stderr, flush=True)
+    os._exit(2)
+
+# One thread a job: Snakemake runs as many jobs as there are cores.
+for library in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
+    os.environ[f"{library}_NUM_THREADS"] = "1"
+
+DATASET, SEEDS, RULES = config["dataset"], config["seeds"], list(config["rules"])
+EXPERIMENTS = experiments(config)
+DEFENSES = ["none", *RULES]
+
+
+wildcard_constraints:
+    e=r"\d+",
+    a=r"\d+",
+    seed=r"\d+",
+    shard=r"\d{5}",
+    rule="|".join(RULES),
+    defense="|".join(DEFENSES),
+
+
+include: "workflow/paths.py"
+include: "rules/poison.smk"
+include: "rules/train.smk"
+include: "rules/datamodels.smk"
+include: "rules/detect.smk"
+include: "rules/defend.smk"
+include: "rules/evaluate.smk"
+include: "rules/tables.smk"
+include: "rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        SEEDS_TABLE,
+        TABLES,
+        SUMMARY,
+        FIGURES,
+        COST,
+        PROVENANCE,

@@ -1,0 +1,38 @@
+# datamodels -> scores (paper, eq. 7 and 8, Table 4), and the control: the same on datamodels of permuted masks.
+rule detect:
+    input:
+        weights=seeds(WEIGHTS),
+        manifest=manifests(WEIGHTS),
+    output:
+        detection=seeds(DETECTION),
+        manifest=manifests(DETECTION),
+    log:
+        log_of("detect", "e", "a", "rule"),
+    benchmark:
+        benchmark_of("detect", "e", "a", "rule")
+    conda:
+        "../environment.yml"
+    params:
+        rule=lambda w: config["rules"][w.rule],
+    script:
+        "../scripts/detect.py"
+
+
+rule control:
+    """The mask rows are permuted, so that W holds no information on who moves whom; everything else is as in detection."""
+    input:
+        margins=margins_of,
+    output:
+        expand(CONTROL, seed=SEEDS, rule=RULES, allow_missing=True),
+    log:
+        log_of("control", "e", "a"),
+    benchmark:
+        benchmark_of("control", "e", "a")
+    conda:
+        "../environment.yml"
+    params:
+        rules=config["rules"],
+        permutations=config["controls"]["permutations"],
+        seeds=SEEDS,
+    script:
+        "../scripts/control.py"

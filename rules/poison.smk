@@ -1,0 +1,77 @@
+# images -> poisoned training sets (paper, section 5, Table 1, Figure 6).
+rule images:
+    output:
+        seeds(IMAGES),
+    log:
+        log_of("images"),
+    benchmark:
+        benchmark_of("images")
+    conda:
+        "../environment.yml"
+    params:
+        images=config["images"],
+        seeds=SEEDS,
+        dataset=DATASET,
+    script:
+        "../scripts/images.py"
+
+
+rule adversary:
+    """The adversarially trained network that the clean-label images of experiments 5 and 6 are made against."""
+    input:
+        images=seeds(IMAGES),
+    output:
+        seeds(ADVERSARY),
+    log:
+        log_of("adversary"),
+    benchmark:
+        benchmark_of("adversary")
+    conda:
+        "../environment.yml"
+    params:
+        training=config.get("adversary", {}).get("training"),
+        network=NETWORK,
+        seeds=SEEDS,
+        dataset=DATASET,
+    script:
+        "../scripts/adversary.py"
+
+
+rule poison:
+    input:
+        images=seeds(IMAGES),
+        adversary=lambda w: seeds(ADVERSARY) if is_adversarial(w.e) else [],
+    output:
+        poison=seeds(POISON),
+        attack=seeds(ATTACK),
+    log:
+        log_of("poison", "e"),
+    benchmark:
+        benchmark_of("poison", "e")
+    conda:
+        "../environment.yml"
+    params:
+        attack=attack_of,
+        ascent=lambda w: config["adversary"]["attack"] if is_adversarial(w.e) else None,
+        network=lambda w: NETWORK if is_adversarial(w.e) else None,
+        seeds=SEEDS,
+        dataset=DATASET,
+    script:
+        "../scripts/poison.py"
+
+
+rule beton:
+    """The poisoned training set in FFCV's format."""
+    input:
+        images=seeds(IMAGES),
+        poison=seeds(POISON),
+    output:
+        seeds(BETON),
+    log:
+        log_of("beton", "e"),
+    benchmark:
+        benchmark_of("beton", "e")
+    conda:
+        "../environment.yml"
+    script:
+        "../scripts/beton.py"

@@ -1,0 +1,50 @@
+# Numbers of every seed -> tables with intervals, the readable summary, the cost, and what was run where.
+rule tables:
+    input:
+        SEEDS_TABLE,
+    output:
+        TABLES,
+    log:
+        log_of("tables"),
+    conda:
+        "../environment.yml"
+    script:
+        "../scripts/tables.py"
+
+
+rule summary:
+    """Every table in readable form, with the figures and their captions."""
+    input:
+        tables=TABLES,
+        captions=[caption_of(number) for number in NUMBERS],
+    output:
+        SUMMARY,
+    log:
+        log_of("summary"),
+    conda:
+        "../environment.yml"
+    params:
+        dataset=DATASET,
+        experiments=SHOWN,
+    script:
+        "../scripts/summary.py"
+
+
+rule record:
+    """Cost and provenance. A rerun that reproduces every byte on like hardware leaves the record as it was."""
+    input:
+        SEEDS_TABLE,
+        TABLES,
+        SUMMARY,
+        FIGURES,
+    output:
+        cost=update(COST),
+        provenance=update(PROVENANCE),
+    log:
+        log_of("record"),
+    conda:
+        "../environment.yml"
+    params:
+        benchmarks=BENCHMARKS,
+    script:
+        "../scripts/record.py"

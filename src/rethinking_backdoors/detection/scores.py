@@ -1,0 +1,59 @@
+"""Scores: how often an example is in the solutions (paper, eq. 8)."""
+
+from typing import Any
+
+import numpy as np
+
+from rethinking_backdoors.detection.search import Solutions, search
+
+
+def frequencies(solutions: Solutions, n: int, kept: float = 1.0) -> np.ndarray:
+    """The number of solutions of each size that contain each example, (K, n) float64.
+
+    Args:
+        kept: share of the restarts of a size that count, those with the highest objective (at least one); 1 is the paper's.
+    """
+    counts = np.zeros((len(solutions.sizes), n))
+    for row, (members, objective) in enumerate(zip(solutions.members, solutions.objective, strict=True)):
+        best = np.argsort(-objective, kind="stable")[: max(1, round(kept * len(objective)))]
+        np.add.at(counts[row], members[best], 1)
+    return counts
+
+
+def scores(frequency: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """s_i = sum_k (1 / k) sum_l v_i^{k,l} (eq. 8): higher is more suspicious; (n,) from counts (K, n) and sizes (K,)."""
+    return (frequency / np.asarray(sizes)[:, None]).sum(0)
+
+
+def detect(weights: np.ndarray, rule: dict[str, Any], seed: int) -> dict[str, np.ndarray]:
+    """Search and scores by one rule.
+
+    Args:
+        weights: W (n, n) float32, rows training examples, columns targets.
+        rule: ``sizes``, ``restarts``, ``starts``, ``kept`` (see ``search`` and ``frequencies``) and ``self_influence``: whether
+            W keeps its diagonal, each example's effect on its own margin, as eq. 7 has it.
+
+    Returns:
+        ``score`` (n,), ``size`` (K,), ``objective`` and ``certified`` (K, R), ``frequency`` (K, n), and ``solution`` (K, n)
+        bool, the best set of each size.
+    """
+    if not rule["self_influence"]:
+        weights = weights - np.diag(np.diagonal(weights))
+    found = search(weights, rule["sizes"], rule["restarts"], seed=seed, starts=rule["starts"])
+    frequency = frequencies(found, len(weights), rule["kept"])
+    solution = np.zeros(frequency.shape, dtype=bool)
+    for row, (members, objective) in enumerate(zip(found.members, found.objective, strict=True)):
+        solution[row, members[objective.argmax()]] = True
+    return {
+        "score": scores(frequency, found.sizes),
+        "size": found.sizes,
+        "objective": found.objective,
+        "certified": found.certified,
+        "frequency": frequency,
+        "solution": solution,
+    }
+
+
+def ranking(score: np.ndarray, seed: int) -> np.ndarray:
+    """The examples from most to least suspicious, (n,) int64; equal scores are ordered by a seeded draw, never by position."""
+    return np.lexsort((np.random.default_rng(seed).random(len(score)), -score))

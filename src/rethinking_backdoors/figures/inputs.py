@@ -1,0 +1,50 @@
+"""What each figure is drawn from: the files of one seed of a run."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rethinking_backdoors.io import read_array, read_npz
+from rethinking_backdoors.tables import describe
+
+Experiments = dict[int, dict[str, Any]]
+
+
+def _place(results: str, number: int, experiment: dict[str, Any], seed: int) -> Path:
+    """The folder of an experiment's first subset fraction."""
+    return Path(results, f"exp{number}", f"seed{seed}", f"alpha{round(100 * experiment['alphas'][0])}")
+
+
+def _titles(experiments: Experiments) -> dict[int, str]:
+    return {number: describe(experiment) for number, experiment in experiments.items()}
+
+
+def strengths(results: str, experiments: Experiments, triggers: dict, seed: int) -> dict[str, Any]:
+    """For the k-output curves and the scatters: every experiment's strength.npz."""
+    arrays = {number: read_npz(_place(results, number, e, seed) / "strength.npz") for number, e in experiments.items()}
+    return {"strengths": arrays, "titles": _titles(experiments)}
+
+
+def images(results: str, experiments: Experiments, triggers: dict, seed: int) -> dict[str, Any]:
+    """For the triggers: clean training images, poisoned ones, and what the triggers are."""
+    clean = read_npz(Path(results, "images", f"seed{seed}.npz"), "train_image")["train_image"]
+    poisons = {number: read_npz(Path(results, f"exp{number}", f"seed{seed}", "poison.npz")) for number in experiments}
+    chosen = {number: triggers[experiment["trigger"]] for number, experiment in experiments.items()}
+    return {"images": clean, "poisons": poisons, "triggers": chosen, "titles": _titles(experiments)}
+
+
+def weights(results: str, experiments: Experiments, triggers: dict, seed: int) -> dict[str, Any]:
+    """For the histograms: every experiment's weight matrix (memory-mapped) and poisoned examples."""
+    matrices, poisoned = {}, {}
+    for number, experiment in experiments.items():
+        place = _place(results, number, experiment, seed)
+        matrices[number] = read_array(next(iter(sorted(place.glob("datamodel_*.npy")))))[0]
+        poisoned[number] = read_npz(place.parent / "poison.npz", "index")["index"]
+    return {"weights": matrices, "poisoned": poisoned, "titles": _titles(experiments)}
+
+
+READERS: dict[str, Callable[..., dict[str, Any]]] = {
+    **{f"figure{number}": strengths for number in (3, 4, 5, 7, 8)},
+    "figure6": images,
+    "figure9": weights,
+}

@@ -1,0 +1,107 @@
+"""The panels that several figures share: k-output curves (3, 5, 7) and measured against estimated strength (4, 8)."""
+
+from collections.abc import Callable
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from rethinking_backdoors.figures import style
+
+Arrays = dict[str, np.ndarray]
+
+
+def chosen(strengths: dict[int, Arrays], wanted: int) -> list[int]:
+    """The experiment that the paper shows, or the first one if the configuration lacks it."""
+    return [wanted if wanted in strengths else min(strengths)]
+
+
+def curves(axes: Axes, arrays: Arrays) -> None:
+    """One panel of k-output curves g(z, k): single examples thin, group means thick, poisoned dashed, clean solid.
+
+    Args:
+        axes: the panel.
+        arrays: ``k`` (K,); ``g_example`` (2 shown, K), poisoned ones first; ``g_poisoned``, ``g_clean`` (K,); logits.
+    """
+    shown = len(arrays["g_example"]) // 2
+    groups = (
+        ("poisoned", style.POISONED, style.DASHED, arrays["g_example"][:shown], arrays["g_poisoned"]),
+        ("clean", style.CLEAN, style.SOLID, arrays["g_example"][shown:], arrays["g_clean"]),
+    )
+    for name, color, dashes, single, mean in groups:
+        look = {"color": color, "linestyle": dashes}
+        for number, g in enumerate(single):
+            label = f"{name}, single example" if number == 0 else None
+            axes.plot(arrays["k"], g, linewidth=0.8, alpha=0.8, label=label, **look)
+        axes.plot(arrays["k"], mean, linewidth=2, label=f"{name}, group mean", **look)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
+    axes.margins(x=0.02)
+
+
+def fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
+    """Least-squares slope and intercept of y on x, both (p,), and their correlation; nan where nothing can be fitted."""
+    x, y = x - (mean_x := x.mean()), y - (mean_y := y.mean())
+    if not (spread := np.sqrt((x @ x) * (y @ y))) > 0:
+        return np.nan, np.nan, np.nan
+    slope = x @ y / (x @ x)
+    return float(slope), float(mean_y - slope * mean_x), float(x @ y / spread)
+
+
+def scatter(axes: Axes, arrays: Arrays) -> None:
+    """One panel of measured strength against datamodel estimate, a point a training example, with a fit to the poisoned.
+
+    Args:
+        axes: the panel.
+        arrays: ``estimate_half``, ``measured_half`` (n,), in logits per poisoned example, and ``poisoned`` (n,) bool.
+    """
+    x, y, poisoned = arrays["estimate_half"], arrays["measured_half"], arrays["poisoned"]
+    slope, intercept, correlation = fit(x[poisoned], y[poisoned])
+    slope_all, _, correlation_all = fit(x, y)
+    ends = np.array([x.min(), x.max()])
+    look = {"linewidths": 0, "alpha": 0.6, "rasterized": True}
+    axes.scatter(x[poisoned], y[poisoned], 8, style.POISONED, marker="^", label="poisoned", zorder=2.1, **look)
+    axes.plot(ends, intercept + slope * ends, style.FIT, linestyle=style.DASHED, linewidth=1.3, label="fit to poisoned")
+    axes.scatter(x[~poisoned], y[~poisoned], 3, style.CLEAN, marker="o", label="clean", zorder=2, **look)
+    # Both axes have the same unit, so perfect estimates lie on the identity.
+    identity = {"color": style.NEUTRAL, "linewidth": 0.8, "linestyle": style.DOTTED, "zorder": 1}
+    axes.axline((0, 0), slope=1, label="estimate = measured", **identity)
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(bottom, top + 0.25 * (top - bottom))  # room for the note
+    note = f"all / poisoned\nslope {slope_all:.2f} / {slope:.2f}\nr {correlation_all:.2f} / {correlation:.2f}"
+    axes.text(0.04, 0.99, note, transform=axes.transAxes, va="top", fontsize=7)
+    for axis, most in ((axes.xaxis, 4), (axes.yaxis, 6)):
+        axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]))
+
+
+def assemble(
+    panel: Callable[[Axes, Arrays], None],
+    strengths: dict[int, Arrays],
+    experiments: list[int],
+    titles: dict[int, str],
+    sharey: bool,
+) -> Figure:
+    """A figure with a panel (``curves`` or ``scatter``) for each experiment, and one legend."""
+    figure, axes = style.grid(len(experiments), sharey)
+    for each, experiment in zip(axes, experiments, strict=True):
+        panel(each, strengths[experiment])
+    style.entitle(axes, experiments, titles)
+    style.legend(figure, axes[0], columns=2 if len(axes) < 3 else 4)
+    return figure
+
+
+def curve_figure(strengths: dict[int, Arrays], experiments: list[int], titles: dict[int, str]) -> Figure:
+    """k-output curves of the given experiments (Figures 3, 5 and 7)."""
+    figure = assemble(curves, strengths, experiments, titles, sharey=True)
+    figure.supxlabel("poisoned examples in the training subset, k")
+    figure.supylabel("mean margin (logits)")
+    return figure
+
+
+def scatter_figure(strengths: dict[int, Arrays], experiments: list[int], titles: dict[int, str]) -> Figure:
+    """Measured against estimated strength of the given experiments (Figures 4 and 8)."""
+    figure = assemble(scatter, strengths, experiments, titles, sharey=False)
+    space = " " if len(experiments) > style.COLUMNS else "\n"  # one row of panels is too low for the label
+    figure.supxlabel("datamodel estimate (logits per poisoned example)")
+    figure.supylabel(f"measured strength{space}(logits per poisoned example)")
+    return figure

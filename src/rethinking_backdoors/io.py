@@ -1,0 +1,131 @@
+"""Files: atomic writes, manifests with checksums, readers that say in one sentence what is wrong, and the frame of a job."""
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import traceback
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+class InputError(Exception):
+    """Something that the user can mend: bad input, a bad setting, a damaged file. The message is one clear sentence."""
+
+
+@contextlib.contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Yields a temporary path in the folder of ``path`` and renames it to ``path`` when the block ends without an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(settings: Any) -> str:
+    """A short fingerprint (16 hexadecimal digits) of JSON-like settings, independent of the order of keys."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes a text file atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, content: dict[str, Any]) -> None:
+    """Writes a JSON object atomically, one key a line."""
+    write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """Reads a JSON object; raises InputError if the file is missing or is not one."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist: make it first or correct the path.") from None
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        raise InputError(f"{path} is not a whole JSON file: delete it and run the workflow again.") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no JSON object: delete it and run the workflow again.")
+    return content
+
+
+def write_npz(path: str | Path, **arrays: np.ndarray) -> None:
+    """Writes named arrays atomically; equal arrays give equal bytes."""
+    with atomic(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays)
+
+
+def read_npz(path: str | Path, *names: str) -> dict[str, np.ndarray]:
+    """Reads the named arrays (all if none is named) without ever unpickling; raises InputError on a damaged or foreign file."""
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in (names or archive.files)}
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist: make it first or correct the path.") from None
+    except KeyError as error:
+        raise InputError(f"{path} lacks an array ({error.args[0]}): it is not a file of this project's kind.") from None
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, AttributeError):
+        raise InputError(f"{path} is truncated or no .npz file: delete it and run the workflow again.") from None
+
+
+def write_array(path: str | Path, array: np.ndarray, manifest: dict[str, Any]) -> None:
+    """Writes ``path`` (.npy) and beside it a manifest (.json) that carries the array's SHA-256."""
+    with atomic(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, array)
+    write_manifest(path, manifest)
+
+
+def write_manifest(path: str | Path, manifest: dict[str, Any]) -> None:
+    """Writes the manifest of an existing data file: the given fields and the file's SHA-256."""
+    write_json(Path(path).with_suffix(".json"), {**manifest, "sha256": sha256(path)})
+
+
+def read_array(path: str | Path) -> tuple[np.ndarray, dict[str, Any]]:
+    """Reads an array (memory-mapped) and its manifest; raises InputError if the checksum does not fit."""
+    manifest = read_json(Path(path).with_suffix(".json"))
+    if not Path(path).exists():
+        raise InputError(f"{path} does not exist: make it first or correct the path.")
+    if sha256(path) != manifest.get("sha256"):
+        raise InputError(f"{path} is not the file that its manifest describes: delete both and run the workflow again.")
+    return np.load(path, mmap_mode="r", allow_pickle=False), manifest
+
+
+@contextlib.contextmanager
+def job(log: str | Path) -> Iterator[None]:
+    """The frame of a workflow script: output goes to the rule's log; what a user caused ends in one sentence and exit code 2."""
+    stderr = sys.stderr
+    with (
+        open(log, "w", buffering=1, encoding="utf-8") as file,
+        contextlib.redirect_stdout(file),
+        contextlib.redirect_stderr(file),
+    ):
+        try:
+            yield
+        except InputError as error:
+            print(error, file=file)
+            print(error, file=stderr)
+            sys.exit(2)
+        except Exception:
+            traceback.print_exc(file=file)
+            raise

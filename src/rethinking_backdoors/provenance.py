@@ -1,0 +1,84 @@
+"""What a run cost, and what was run where."""
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rethinking_backdoors.io import digest, read_json, sha256
+
+
+def cost(benchmarks: str | Path) -> pd.DataFrame:
+    """Cost by rule and experiment from Snakemake's benchmark files.
+
+    Args:
+        benchmarks: the folder with one folder a rule and one file a job, named by the job's wildcards, the experiment first.
+
+    Returns:
+        rule, experiment ("all" where a job serves every one), seed ("all": a job makes the files of all seeds), jobs, wall_s,
+        cpu_s (sums), max_rss_mb (the largest job).
+    """
+    lines = []
+    for path in sorted(Path(benchmarks).glob("*/*.tsv")):
+        experiment = path.stem.split("-")[0]
+        job = pd.read_csv(path, sep="\t", na_values="-").iloc[0]
+        lines.append((path.parent.name, experiment, job["s"], job["cpu_time"], job["max_rss"]))
+    jobs = pd.DataFrame(lines, columns=["rule", "experiment", "wall_s", "cpu_s", "max_rss_mb"])
+    table = jobs.groupby(["rule", "experiment"], as_index=False).agg(
+        jobs=("wall_s", "size"), wall_s=("wall_s", "sum"), cpu_s=("cpu_s", "sum"), max_rss_mb=("max_rss_mb", "max")
+    )
+    table.insert(2, "seed", "all")
+    return table.round(1)
+
+
+def elapsed(benchmarks: str | Path) -> float:
+    """Seconds from the start of the first job to the end of the last, from the benchmark files and their times."""
+    ends = {path: path.stat().st_mtime for path in Path(benchmarks).glob("*/*.tsv")}
+    starts = [end - pd.read_csv(path, sep="\t")["s"].iloc[0] for path, end in ends.items()]
+    return round(max(ends.values()) - min(starts), 1)
+
+
+def describe(config: dict[str, Any], results: list[str], benchmarks: str | Path) -> dict[str, Any]:
+    """Configuration, code, machine and results of a run, without dates.
+
+    Args:
+        results: the files that the record is about; their SHA-256 go into it.
+    """
+    return {
+        "dataset": config["dataset"],
+        "configuration": digest(config),
+        "commit": _git("rev-parse", "HEAD")
+        + ("" if not _git("status", "--porcelain", "src", "scripts", "rules") else " with changes"),
+        "hardware": hardware(),
+        "models_per_setting": config["models"]["count"],
+        "settings": sum(len(experiment["alphas"]) for experiment in config["experiments"]) * len(config["seeds"]),
+        "wall_seconds": elapsed(benchmarks),
+        "sha256": {path: sha256(path) for path in sorted(results)},
+    }
+
+
+def hardware() -> str:
+    """Processor and number of cores."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        model = names[0] if names else model
+    return f"{model}, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores"
+
+
+def same_results(record: str | Path, fresh: dict[str, Any]) -> bool:
+    """Whether an existing record is of the same configuration and hardware and of byte-identical results."""
+    if not Path(record).exists() or Path(record).stat().st_size == 0:
+        return False
+    old = read_json(record)
+    return all(old.get(key) == fresh[key] for key in ("configuration", "hardware", "sha256"))
+
+
+def _git(*arguments: str) -> str:
+    """The output of a git command, or "unknown" outside a checkout."""
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else "unknown"

@@ -1,0 +1,115 @@
+"""Many small networks at a time: multilayer perceptrons with one hidden layer, trained together by batched products.
+
+Every model has its own subset, order and initialisation. Gradients are written out, because at this size automatic
+differentiation costs more than the arithmetic; a test compares them with torch's own.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+# Small enough that the hidden layer of a block of models stays in the processor's cache.
+_EVALUATED_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How each model is trained: SGD with momentum and a triangular learning rate, one triangle over the whole run."""
+
+    hidden: int
+    epochs: int
+    batch_size: int
+    peak_lr: float
+    peak_epoch: float
+    momentum: float
+    weight_decay: float
+    models_at_once: int
+
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate of one of ``steps`` steps: 0 to the peak at ``peak_epoch``, then back to 0 at the end."""
+        peak = steps * self.peak_epoch / self.epochs
+        return self.peak_lr * min((step + 1) / peak, (steps - step) / (steps - peak))
+
+
+class Models:
+    """B models with weights ``first`` (B, hidden, inputs) and ``second`` (B, classes, hidden)."""
+
+    def __init__(self, first: torch.Tensor, second: torch.Tensor):
+        self.first, self.second = first, second
+
+    def logits(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(N, inputs) to (B, classes, N)."""
+        hidden = torch.bmm(self.first, inputs.T.expand(len(self.first), -1, -1)).relu_()
+        return torch.bmm(self.second, hidden)
+
+    def margins(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Logit of the label minus the largest other logit (paper, appendix A, definition 4).
+
+        Args:
+            inputs: (N, inputs). labels: (N,) int64.
+
+        Returns:
+            (B, N) float32.
+        """
+        parts = zip(inputs.split(_EVALUATED_AT_ONCE), labels.split(_EVALUATED_AT_ONCE), strict=True)
+        return torch.cat([margin(self.logits(x), y) for x, y in parts], dim=1)
+
+
+def margin(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Margins (B, N) from logits (B, classes, N), which are overwritten, and labels (N,)."""
+    where = labels.expand(len(logits), 1, -1)
+    own = logits.gather(1, where).squeeze(1)
+    return own - logits.scatter_(1, where, -math.inf).amax(1)
+
+
+def train(
+    inputs: torch.Tensor, labels: torch.Tensor, subsets: np.ndarray, streams: list[np.random.Generator], recipe: Recipe
+) -> Models:
+    """Trains one model for each row of ``subsets``.
+
+    Args:
+        inputs: (n, inputs) float32 on the device to use. labels: (n,) int64 there.
+        subsets: (B, s) int64, the examples that each model is trained on; the incomplete last batch of an epoch is dropped.
+        streams: one generator a model: its initialisation and orders come from there.
+
+    Returns:
+        The trained models. Cross-entropy loss; weight decay on all weights, as torch's SGD adds it.
+    """
+    device, size = inputs.device, min(recipe.batch_size, subsets.shape[1])
+    classes = int(labels.max()) + 1
+    first = _normal(streams, (recipe.hidden, inputs.shape[1]), math.sqrt(2 / inputs.shape[1])).to(device)
+    second = _normal(streams, (classes, recipe.hidden), math.sqrt(1 / recipe.hidden)).to(device)
+    batches = _batches(subsets, streams, recipe.epochs, size).to(device)
+    onehot = torch.nn.functional.one_hot(labels, classes).float() / size
+    momentum_first, momentum_second = torch.zeros_like(first), torch.zeros_like(second)
+    for step, batch in enumerate(batches):
+        x = inputs.index_select(0, batch.flatten()).view(*batch.shape, -1)
+        y = onehot.index_select(0, batch.flatten()).view(*batch.shape, -1)
+        hidden = torch.bmm(first, x.mT).relu_()
+        error = torch.bmm(second, hidden)
+        error = error.sub_(error.amax(1, keepdim=True)).exp_()
+        error = error.div_(error.sum(1, keepdim=True).mul_(size)).sub_(y.mT)
+        back = torch.ops.aten.threshold_backward(torch.bmm(second.mT, error), hidden, 0)
+        # The products accumulate straight into the momentum buffers: v = momentum v + gradient + decay w.
+        torch.baddbmm(momentum_second, error, hidden.mT, beta=recipe.momentum, out=momentum_second)
+        torch.baddbmm(momentum_first, back, x, beta=recipe.momentum, out=momentum_first)
+        for weight, velocity in ((first, momentum_first), (second, momentum_second)):
+            velocity.add_(weight, alpha=recipe.weight_decay)
+            weight.sub_(velocity, alpha=recipe.rate(step, len(batches)))
+    return Models(first, second)
+
+
+def _normal(streams: list[np.random.Generator], shape: tuple[int, int], scale: float) -> torch.Tensor:
+    """(B, *shape) float32, model b's part from its own stream."""
+    return torch.from_numpy(np.stack([rng.standard_normal(shape, dtype=np.float32) for rng in streams]) * np.float32(scale))
+
+
+def _batches(subsets: np.ndarray, streams: list[np.random.Generator], epochs: int, size: int) -> torch.Tensor:
+    """(steps, B, size) int64: each model's subset in a new order every epoch."""
+    whole = subsets.shape[1] // size * size
+    orders = [
+        np.concatenate([rng.permutation(row)[:whole] for _ in range(epochs)]) for row, rng in zip(subsets, streams, strict=True)
+    ]
+    return torch.from_numpy(np.stack(orders).reshape(len(orders), -1, size).swapaxes(0, 1).copy())

@@ -1,0 +1,58 @@
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from rethinking_backdoors.datamodels.difference import difference_in_means
+
+
+def all_halves(n):
+    """Every subset of n / 2 of n examples, (models, n) bool: the expectation over subsets, exactly."""
+    masks = np.zeros((len(list(combinations(range(n), n // 2))), n), dtype=bool)
+    for row, chosen in zip(masks, combinations(range(n), n // 2), strict=True):
+        row[list(chosen)] = True
+    return masks
+
+
+def test_in_a_linear_world_it_is_each_weight_minus_the_mean_of_the_others():
+    weights = np.random.default_rng(0).standard_normal((8, 5))
+    masks = all_halves(8)
+    fitted = difference_in_means(masks, masks @ weights + 3)
+    others = (weights.sum(0) - weights) / 7
+    assert np.allclose(fitted, weights - others, atol=1e-5)
+
+
+def test_it_equals_the_definition_written_out():
+    rng = np.random.default_rng(1)
+    masks, margins = rng.random((50, 6)) < 0.3, rng.standard_normal((50, 4)).astype(np.float16)
+    expected = [
+        [margins[masks[:, i], j].mean(dtype=float) - margins[~masks[:, i], j].mean(dtype=float) for j in range(4)]
+        for i in range(6)
+    ]
+    assert np.allclose(difference_in_means(masks, margins), expected, atol=1e-5)
+
+
+def test_rows_are_training_examples_and_columns_are_targets():
+    masks = all_halves(6)
+    # Only example 2 matters, and only for target 4.
+    margins = np.zeros((len(masks), 6))
+    margins[:, 4] = masks[:, 2]
+    fitted = difference_in_means(masks, margins)
+    assert np.unravel_index(fitted.argmax(), fitted.shape) == (2, 4)
+    assert fitted[2, 4] == pytest.approx(1)
+
+
+def test_blocks_of_targets_change_nothing(monkeypatch):
+    rng = np.random.default_rng(2)
+    masks, margins = rng.random((40, 7)) < 0.5, rng.standard_normal((40, 7))
+    whole = difference_in_means(masks, margins)
+    monkeypatch.setattr("rethinking_backdoors.datamodels.difference._TARGETS_AT_ONCE", 3)
+    assert np.allclose(difference_in_means(masks, margins), whole, atol=1e-6)
+
+
+def test_what_cannot_be_estimated_is_refused():
+    masks = np.ones((5, 3), dtype=bool)
+    with pytest.raises(ValueError, match="every model"):
+        difference_in_means(masks, np.zeros((5, 3)))
+    with pytest.raises(ValueError, match="must be equal"):
+        difference_in_means(masks, np.zeros((4, 3)))

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from rethinking_backdoors.datamodels.difference import difference_in_means
+from rethinking_backdoors.detection.control import permuted_scores
+from rethinking_backdoors.detection.scores import detect, frequencies, ranking, scores
+from rethinking_backdoors.detection.search import Solutions
+from rethinking_backdoors.training.subsets import masks
+
+RULE = {"sizes": [5, 10], "restarts": 10, "starts": "random", "kept": 1.0, "self_influence": True}
+
+
+def hand_made():
+    members = [np.array([[0], [1], [1]]), np.array([[0, 2], [1, 2], [2, 3]])]
+    objective = np.array([[3.0, 2.0, 1.0], [1.0, 5.0, 2.0]])
+    return Solutions(np.array([1, 2]), members, objective, np.ones((2, 3), dtype=bool))
+
+
+def test_eq_8_by_hand():
+    counts = frequencies(hand_made(), 4)
+    assert counts.tolist() == [[1, 2, 0, 0], [1, 1, 3, 1]]
+    assert scores(counts, np.array([1, 2])).tolist() == [1.5, 2.5, 1.5, 0.5]
+
+
+def test_only_the_best_restarts_count_if_so_asked():
+    assert frequencies(hand_made(), 4, kept=1 / 3).tolist() == [[1, 0, 0, 0], [0, 1, 1, 0]]
+    assert frequencies(hand_made(), 4, kept=0.01).tolist() == [[1, 0, 0, 0], [0, 1, 1, 0]]
+
+
+@pytest.fixture
+def block_matrix():
+    weights = np.random.default_rng(0).standard_normal((120, 120)).astype(np.float32) * 0.05
+    weights[np.ix_(range(10), range(10))] += 1
+    return weights
+
+
+def test_a_planted_block_has_the_highest_scores(block_matrix):
+    found = detect(block_matrix, RULE, seed=0)
+    assert set(ranking(found["score"], 0)[:10]) == set(range(10))
+    assert found["solution"][1].nonzero()[0].tolist() == list(range(10))
+    assert found["certified"].all()
+
+
+@pytest.mark.parametrize("starts", ["random", "partners"])
+def test_permuting_the_examples_permutes_the_scores(block_matrix, starts):
+    # From every start the search ends in the block, so the scores do not depend on which starts were drawn.
+    rule = {**RULE, "sizes": [10], "starts": starts}
+    order = np.random.default_rng(1).permutation(120)
+    plain = detect(block_matrix, rule, seed=0)["score"]
+    permuted = detect(np.ascontiguousarray(block_matrix[np.ix_(order, order)]), rule, seed=0)["score"]
+    assert (permuted == plain[order]).all()
+
+
+def test_self_influence_can_be_left_out(block_matrix):
+    # Ten examples that matter to themselves alone beat the block only where self-influence counts.
+    block_matrix[range(50, 60), range(50, 60)] += 100
+    kept = detect(block_matrix, {**RULE, "sizes": [10]}, seed=0)["solution"][0]
+    left_out = detect(block_matrix, {**RULE, "sizes": [10], "self_influence": False}, seed=0)["solution"][0]
+    assert kept.nonzero()[0].tolist() == list(range(50, 60))
+    assert left_out.nonzero()[0].tolist() == list(range(10))
+
+
+def test_equal_scores_are_ordered_by_the_seed_and_never_by_position():
+    score = np.array([0.0, 2.0, 0.0, 0.0, 0.0, 0.0])
+    orders = {tuple(ranking(score, seed)) for seed in range(20)}
+    assert all(order[0] == 1 for order in orders)
+    assert len({order[1] for order in orders}) > 2
+
+
+def test_permuted_masks_hold_no_information_on_who_moves_whom():
+    drawn = masks(1, 0.5, range(600), 60)
+    # The first ten examples move one another's margins; noise elsewhere.
+    values = np.random.default_rng(0).standard_normal((600, 60))
+    values[:, :10] += np.random.default_rng(1).standard_normal((600, 10)) + drawn[:, :10].sum(1, keepdims=True)
+    real = detect(difference_in_means(drawn, values), RULE, seed=0)
+    control = permuted_scores(drawn, values, {"ours": RULE, "again": RULE}, 3, root=5)
+    assert set(ranking(real["score"], 0)[:10]) == set(range(10))
+    assert control["ours"].shape == (3, 60)
+    assert (control["ours"] == control["again"]).all()
+    permuted = difference_in_means(drawn[np.random.default_rng(2).permutation(600)], values)
+    true = difference_in_means(drawn, values)
+    assert true[:10, :10].mean() > 0.8
+    assert abs(permuted[:10, :10].mean()) < 0.2

@@ -1,0 +1,46 @@
+"""A module imports only from floors below its own; snakemake and ffcv stay where they belong."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "src" / "rethinking_backdoors"
+FLOORS = [
+    {"io", "seeds", "config"},
+    {"attacks", "data", "beton"},
+    {"training", "datamodels", "detection", "defenses"},
+    {"evaluation", "strength", "tables"},
+    {"summary", "provenance", "figures"},
+]
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+def floor(name):
+    return next(number for number, names in enumerate(FLOORS) if name in names)
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_down(path):
+    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    for name in imports(path):
+        if name.startswith("rethinking_backdoors."):
+            other = name.split(".")[1]
+            assert other == own or floor(other) <= floor(own), f"{own} imports {other}"
+        assert name.split(".")[0] != "snakemake"
+        assert name.split(".")[0] != "ffcv" or own == "beton"
+
+
+def test_detection_knows_no_data_set_attack_or_file():
+    for folder in ("detection", "datamodels", "defenses"):
+        for path in (PACKAGE / folder).glob("*.py"):
+            names = {name.split(".")[1] for name in imports(path) if name.startswith("rethinking_backdoors.")}
+            assert names <= {"detection", "datamodels", "seeds", "defenses"}

@@ -1,0 +1,58 @@
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rethinking_backdoors.config import check, experiments
+from rethinking_backdoors.io import InputError
+
+ROOT = Path(__file__).parents[1]
+SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
+DIGITS = yaml.safe_load((ROOT / "config/digits.yaml").read_text())
+
+
+def changed(*path_and_value):
+    config = copy.deepcopy(DIGITS)
+    *path, last, value = path_and_value
+    place = config
+    for key in path:
+        place = place[key]
+    place[last] = value
+    return config
+
+
+def test_the_shipped_configuration_is_valid():
+    check(DIGITS, SCHEMA)
+    assert list(experiments(DIGITS)) == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        (changed("learning_rate", 0.1), "learning_rate"),
+        (changed("training", "epochz", 3), "training"),
+        (changed("models", "count", 0), "models.count"),
+        (changed("models", "shard", 3000), "models"),
+        (changed("seeds", []), "seeds"),
+        (changed("experiments", 0, "attack", "dirty"), "experiments.0.attack"),
+        (changed("experiments", 0, "trigger", "square"), "square"),
+        (changed("experiments", 0, "alphas", [0.333]), "whole percents"),
+        (changed("experiments", 1, "experiment", 1), "same number"),
+        (changed("rules", "ours", "sizes", [10, 800]), "rules.ours.sizes"),
+        (changed("training", "peak_epoch", 10), "peak_epoch"),
+        (changed("loader", "webdataset"), "loader"),
+    ],
+)
+def test_a_wrong_value_is_named_in_one_sentence(config, named):
+    with pytest.raises(InputError) as error:
+        check(config, SCHEMA)
+    assert named in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_an_adversarial_attack_needs_its_section():
+    config = copy.deepcopy(DIGITS)
+    del config["adversary"]
+    with pytest.raises(InputError, match="adversary"):
+        check(config, SCHEMA)

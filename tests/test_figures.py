@@ -1,0 +1,209 @@
+"""The figures show what they claim: known slopes, heights, line styles, pixels and bytes."""
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from rethinking_backdoors.attacks.triggers import stamp_test, stamp_train
+from rethinking_backdoors.figures import figure3, figure4, figure5, figure6, figure7, figure8, figure9, style
+
+N, P = 60, 12
+TITLES = {number: f"attack {number}, a trigger" for number in range(1, 9)}
+PIXEL = [[{"rows": [0, 0], "columns": [0, 0], "color": [255]}]]
+TWO_WAY = [
+    [{"rows": [2, 3], "columns": [4, 5], "color": [255]}],
+    [{"rows": [5, 5], "columns": [0, 1], "color": [77]}],
+]
+
+
+def strength(seed: int, slope: float = 0.5) -> dict[str, np.ndarray]:
+    """A strength.npz: measured is exactly slope * estimate + 1 on poisoned examples and noise on clean ones."""
+    rng = np.random.default_rng(seed)
+    poisoned, estimate, k = np.arange(N) < P, rng.normal(size=N), np.arange(20, 30)
+    g = rng.normal(size=(10, len(k)))
+    return {
+        "poisoned": poisoned,
+        "estimate_half": estimate,
+        "measured_half": np.where(poisoned, slope * estimate + 1, rng.normal(size=N)),
+        "k": k,
+        "g_poisoned": np.linspace(1, 2, len(k)),
+        "g_clean": np.zeros(len(k)),
+        "g_example": g,
+    }
+
+
+@pytest.fixture(scope="module")
+def strengths() -> dict[int, dict[str, np.ndarray]]:
+    return {number: strength(number, slope=number / 4) for number in range(1, 9)}
+
+
+def headings(figure) -> list[str]:
+    return [axes.get_title() for axes in figure.axes if axes.get_visible()]
+
+
+def lines(axes, label: str) -> list:
+    return [line for line in axes.lines if line.get_label().startswith(label)]
+
+
+def test_curves_are_the_examples_and_means_of_each_group(strengths):
+    (axes,) = figure3.draw(strengths, TITLES).axes
+    g = strengths[5]["g_example"]
+    dashed = [line for line in axes.lines if line.is_dashed()]
+    solid = [line for line in axes.lines if not line.is_dashed()]
+    for drawn, color, single, mean in (
+        (dashed, style.POISONED, g[:5], "g_poisoned"),
+        (solid, style.CLEAN, g[5:], "g_clean"),
+    ):
+        assert {to_hex(line.get_color()).upper() for line in drawn} == {color.upper()}
+        np.testing.assert_array_equal([line.get_ydata() for line in drawn[:-1]], single)
+        np.testing.assert_array_equal(drawn[-1].get_ydata(), strengths[5][mean])
+        assert drawn[-1].get_linewidth() > 2 * drawn[0].get_linewidth()
+
+
+@pytest.mark.parametrize(("module", "number"), [(figure3, 5), (figure4, 8), (figure5, 2)])
+def test_single_figures_show_the_papers_experiment_or_the_first(module, number, strengths):
+    assert headings(module.draw(strengths, TITLES)) == [f"Exp. {number}\nattack {number}, a trigger"]
+    others = {other: strengths[other] for other in (7, 4)}
+    assert headings(module.draw(others, TITLES)) == ["Exp. 4\nattack 4, a trigger"]
+
+
+def test_scatter_fits_the_planted_slope_and_separates_the_groups(strengths):
+    for number, axes in enumerate(figure8.draw(strengths, TITLES).axes, 1):
+        (line,) = lines(axes, "fit")
+        (x0, x1), (y0, y1) = line.get_data()
+        assert (y1 - y0) / (x1 - x0) == pytest.approx(number / 4)
+        assert y0 == pytest.approx(number / 4 * x0 + 1)
+        assert line.is_dashed()
+        arrays = strengths[number]
+        everything = np.polyfit(arrays["estimate_half"], arrays["measured_half"], 1)[0]
+        correlation = np.corrcoef(arrays["estimate_half"], arrays["measured_half"])[0, 1]
+        note = f"all / poisoned\nslope {everything:.2f} / {number / 4:.2f}\nr {correlation:.2f} / 1.00"
+        assert axes.texts[0].get_text() == note
+        for points in axes.collections:
+            group = arrays["poisoned"] == (points.get_label() == "poisoned")
+            expected = np.column_stack([arrays["estimate_half"][group], arrays["measured_half"][group]])
+            np.testing.assert_array_equal(points.get_offsets(), expected)
+            assert points.get_rasterized()
+
+
+@pytest.mark.parametrize("numbers", [[3], [2, 6], [1, 2, 3, 4, 5], list(range(1, 9))])
+@pytest.mark.parametrize("module", [figure7, figure8])
+def test_grids_have_one_titled_panel_an_experiment(module, numbers, strengths, tmp_path):
+    figure = module.draw({number: strengths[number] for number in reversed(numbers)}, TITLES)
+    assert [title.split("\n")[0] for title in headings(figure)] == [f"Exp. {number}" for number in numbers]
+    assert len(figure.legends) == 1
+    assert figure.get_size_inches()[0] <= 7
+    style.save(figure, tmp_path / "figure")
+
+
+def weights() -> tuple[np.ndarray, np.ndarray]:
+    """W with a known mean for each kind of pair, rows on columns, and a diagonal that would ruin them."""
+    w, poisoned = np.random.default_rng(0).normal(scale=0.1, size=(N, N)), np.arange(3, 3 + P)
+    clean = np.setdiff1d(np.arange(N), poisoned)
+    for rows, columns, mean in ((poisoned, poisoned, 1.0), (poisoned, clean, -0.5), (clean, poisoned, 50.0)):
+        w[np.ix_(rows, columns)] += mean
+    np.fill_diagonal(w, 1000)
+    return w, poisoned
+
+
+def test_histograms_sum_to_one_and_mark_the_means():
+    w, poisoned = weights()
+    figure = figure9.draw({4: w, 2: w}, {4: poisoned, 2: poisoned}, TITLES)
+    assert [title.split("\n")[0] for title in headings(figure)] == ["Exp. 2", "Exp. 4"]
+    axes = figure.axes[0]
+    filled = [patch for patch in axes.patches if patch.get_fill()]
+    means = {"clean to clean": 0.0, "poison to clean": -0.5, "poison to poison": 1.0}
+    assert [line.get_label() for line in axes.lines] == list(means)
+    for patch, line in zip(filled, axes.lines, strict=True):
+        heights, edges, _ = patch.get_data()
+        assert len(heights) == 100
+        assert heights.sum() == pytest.approx(1)
+        assert line.get_xdata()[0] == pytest.approx(means[line.get_label()], abs=0.02)
+        # The bars stand where the mean is, in the same colour.
+        assert heights @ (edges[:-1] + edges[1:]) / 2 == pytest.approx(line.get_xdata()[0], abs=0.02)
+        assert to_hex(patch.get_facecolor()) == to_hex(line.get_color())
+        assert -1.5 < edges[0] < edges[-1] < 2
+
+
+def test_histogram_is_the_same_in_blocks_and_at_once(monkeypatch):
+    w, poisoned = weights()
+    rows, columns = figure9.groups(w, poisoned)["clean to clean"]
+    edges = np.linspace(-0.2, 0.2, 101)
+    at_once = figure9.histogram(w, rows, columns, edges)
+    monkeypatch.setattr(figure9, "BLOCK", 7)
+    in_blocks = figure9.histogram(w, rows, columns, edges)
+    np.testing.assert_allclose(in_blocks[0], at_once[0])
+    values = w[np.ix_(rows, columns)][~np.eye(len(rows), dtype=bool)]
+    assert in_blocks[1] == pytest.approx(values.mean())
+    assert at_once[0][0] >= (values < -0.2).mean() > 0
+
+
+def shown(axes, columns: int, side: int = 8) -> np.ndarray:
+    """The images of a panel of Figure 6 in their own resolution: (2, columns, side, side, 3)."""
+    image, gap = axes.images[0].get_array(), figure6.GAP
+    factor = figure6.SIDE // side
+    step = side * factor + gap
+    parts = [
+        [image[gap + r * step : (r + 1) * step : factor, gap + c * step : (c + 1) * step : factor] for c in range(columns)]
+        for r in range(2)
+    ]
+    return np.array(parts)
+
+
+def test_trigger_images_carry_exactly_the_triggers_pixels():
+    images = np.random.default_rng(0).integers(0, 50, (30, 8, 8, 1), dtype=np.uint8)
+    index, variant = np.arange(4, 20), np.arange(16) % 2
+    poisons, triggers = {}, {1: PIXEL, 2: PIXEL, 3: TWO_WAY}
+    for number, trigger in triggers.items():
+        stamped = stamp_train(images[index], trigger, variant % len(trigger))
+        poisons[number] = {"index": index, "image": stamped, "label": np.ones(16, dtype=np.int64)}
+    titles = {1: "dirty label, one pixel", 2: "dirty label, one pixel", 3: "dirty label, two way"}
+    figure = figure6.draw(images, poisons, triggers, titles)
+    assert headings(figure) == ["Exp. 1, 2\ndirty label, one pixel", "Exp. 3\ndirty label, two way"]
+    one, two = shown(figure.axes[0], 4)[..., :1], shown(figure.axes[1], 3)[..., :1]
+    labels = [[tick.get_text() for tick in axes.get_xticklabels()] for axes in figure.axes]
+    assert labels == [["Exp. 1", "Exp. 1", "Exp. 2", "Exp. 2"], ["variant 1", "variant 2", "all, at test time"]]
+    np.testing.assert_array_equal(one[0], images[[4, 8, 12, 16]])
+    np.testing.assert_array_equal(one[1], stamp_test(one[0], PIXEL))
+    np.testing.assert_array_equal(two[1], [*stamp_train(two[0, :2], TWO_WAY, np.arange(2)), stamp_test(two[0], TWO_WAY)[2]])
+    assert (one[0] != one[1]).sum() == 4
+    assert (two[0] != two[1]).sum((1, 2, 3)).tolist() == [4, 2, 6]
+    assert [len(axes.patches) for axes in figure.axes] == [4, 4]
+    # The first outline of the two-way trigger: centre between columns 4 and 5, rows 2 and 3 of the lower left image.
+    factor, (x, y) = figure6.SIDE // 8, figure.axes[1].patches[0].get_center()
+    origin = figure6.GAP - 0.5
+    assert (x - origin, y - 2 * figure6.GAP - 8 * factor + 0.5) == (5 * factor, 3 * factor)
+
+
+def test_colour_images_keep_their_channels():
+    images = np.random.default_rng(0).integers(0, 255, (6, 32, 32, 3), dtype=np.uint8)
+    trigger = [[{"rows": [0, 0], "columns": [0, 0], "color": [1, 0, 0]}]]
+    poisons = {1: {"index": np.arange(4), "image": stamp_test(images[:4], trigger), "label": np.zeros(4, dtype=int)}}
+    (axes,) = figure6.draw(images, poisons, {1: trigger}, TITLES).axes
+    drawn = shown(axes, 4, side=32)
+    np.testing.assert_array_equal(drawn[0], images[:4])
+    assert drawn[1, :, 0, 0].tolist() == [[1, 0, 0]] * 4
+
+
+@pytest.mark.parametrize("name", ["figure4", "figure4.png", "version.2"])
+def test_two_saves_are_byte_identical(name, strengths, tmp_path):
+    for folder in ("one", "two"):
+        style.save(figure4.draw(strengths, TITLES), tmp_path / folder / name)
+    stem = name.removesuffix(".png")
+    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert files == [f"{stem}.pdf", f"{stem}.png"]
+    for file in files:
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+    pdf = (tmp_path / "one" / f"{stem}.pdf").read_bytes()
+    assert b"Date" not in pdf
+    assert b"/FontFile2" in pdf
+    assert b"/Type3" not in pdf
+
+
+def test_drawing_leaves_matplotlibs_settings_alone(strengths):
+    before = dict(matplotlib.rcParams)
+    figure3.draw(strengths, TITLES)
+    assert dict(matplotlib.rcParams) == before
+    with style.theme():
+        assert matplotlib.rcParams["pdf.fonttype"] == 42

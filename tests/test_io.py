@@ -1,0 +1,82 @@
+import json
+
+import numpy as np
+import pytest
+
+from rethinking_backdoors import io
+
+
+def test_an_error_leaves_no_file_and_no_temporary(tmp_path):
+    with pytest.raises(RuntimeError), io.atomic(tmp_path / "a.txt") as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_leaves_the_old_file(tmp_path):
+    io.write_text(tmp_path / "a.txt", "old")
+    with pytest.raises(RuntimeError), io.atomic(tmp_path / "a.txt") as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert (tmp_path / "a.txt").read_text() == "old"
+
+
+def test_equal_arrays_give_equal_bytes(tmp_path):
+    for name in ("a.npz", "b.npz"):
+        io.write_npz(tmp_path / name, x=np.arange(5), y=np.eye(2))
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["truncate", "text", "missing", "array"])
+def test_damaged_archives_are_named_in_one_sentence(tmp_path, damage):
+    path = tmp_path / "poison.npz"
+    io.write_npz(path, index=np.arange(1000))
+    if damage == "truncate":
+        path.write_bytes(path.read_bytes()[:700])
+    elif damage == "text":
+        path.write_text("not an archive")
+    elif damage == "missing":
+        path.unlink()
+    with pytest.raises(io.InputError, match=r"poison\.npz") as error:
+        io.read_npz(path, "label" if damage == "array" else "index")
+    assert "\n" not in str(error.value)
+
+
+def test_pickles_are_never_loaded(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, x=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(io.InputError):
+        io.read_npz(path, "x")
+
+
+def test_an_array_that_does_not_fit_its_manifest_is_refused(tmp_path):
+    path = tmp_path / "w.npy"
+    io.write_array(path, np.eye(3), {"estimator": "difference"})
+    array, manifest = io.read_array(path)
+    assert (array == np.eye(3)).all()
+    assert manifest["estimator"] == "difference"
+    np.save(path, np.zeros((3, 3)))
+    with pytest.raises(io.InputError, match="manifest"):
+        io.read_array(path)
+
+
+def test_the_fingerprint_ignores_order_and_sees_values():
+    assert io.digest({"a": 1, "b": [2, 3]}) == io.digest({"b": [2, 3], "a": 1})
+    assert io.digest({"a": 1}) != io.digest({"a": 2})
+
+
+def test_a_job_says_what_the_user_did_in_one_sentence(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop, io.job(tmp_path / "log"):
+        print("working")
+        raise io.InputError("poison.npz is truncated.")
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == "poison.npz is truncated.\n"
+    assert (tmp_path / "log").read_text() == "working\npoison.npz is truncated.\n"
+
+
+def test_json_that_is_none_is_refused(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps([1]))
+    (tmp_path / "b.json").write_text('{"a": ')
+    for name in ("a.json", "b.json", "c.json"):
+        with pytest.raises(io.InputError, match=name):
+            io.read_json(tmp_path / name)

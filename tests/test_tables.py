@@ -1,0 +1,54 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from rethinking_backdoors.defenses.removal import highest_scores
+from rethinking_backdoors.summary import page
+from rethinking_backdoors.tables import COLUMNS, describe, interval, summarize
+
+
+def test_the_interval_is_students():
+    # Three values with mean 2 and standard deviation 1: t of 0.975 with two degrees of freedom is 4.3027.
+    mean, low, high = interval(np.array([1.0, 2.0, 3.0]))
+    assert mean == 2
+    assert high - mean == mean - low == pytest.approx(4.3027 / 3**0.5, abs=1e-4)
+
+
+def test_one_value_has_no_interval():
+    assert np.isnan(interval(np.array([5.0]))[1:]).all()
+
+
+def numbers():
+    values = [("table4", 1, "ours", "auroc_scores", s, v) for s, v in enumerate([99.0, 100.0, 99.5])]
+    values += [("table4", 1, "refined", "auroc_scores", s, v) for s, v in enumerate([90.0, 91.0, 92.0])]
+    values += [("defenses", 1, "ours", "poison_removed", s, v) for s, v in enumerate([120.0, 130.0, 110.0])]
+    return pd.DataFrame(values, columns=COLUMNS)
+
+
+def test_a_table_has_one_line_a_cell_and_keeps_percentages_within_bounds():
+    table = summarize(numbers(), "table4")
+    assert table[["experiment", "row", "column", "seeds"]].to_numpy().tolist() == [
+        [1, "ours", "auroc_scores", 3],
+        [1, "refined", "auroc_scores", 3],
+    ]
+    assert table["value"].tolist() == [99.5, 91.0]
+    assert table["high"].tolist() == [100.0, pytest.approx(91 + 4.3027 / 3**0.5, abs=1e-3)]
+    counts = summarize(numbers(), "defenses")
+    assert counts["high"][0] == pytest.approx(120 + 43.027 / 3**0.5, abs=1e-2)
+
+
+def test_the_page_shows_every_cell():
+    tables = {name: summarize(numbers(), "table4") for name in ("table1", "table2", "table3", "table4", "table6", "defenses")}
+    experiments = {1: {"attack": "dirty_label", "trigger": "one_pixel"}}
+    text = page("digits", tables, experiments, {"figure3": "What to look at.\n"})
+    assert text.count("| 1 | dirty label, one pixel | refined | 91.0 [88.5, 93.5] |") == 6
+    assert "![figure3](../../figures/digits/figure3.png)" in text
+    assert describe(experiments[1]) == "dirty label, one pixel"
+
+
+def test_the_highest_scores_are_removed():
+    score = np.array([0.0, 3.0, 1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    assert highest_scores(score, 0.3, seed=0).tolist() == [1, 2, 3]
+    assert highest_scores(score, 0.39, seed=0).tolist() == [1, 2, 3]
+    # Equal scores are drawn by the seed.
+    assert len({tuple(highest_scores(score, 0.5, seed=seed)) for seed in range(20)}) > 3

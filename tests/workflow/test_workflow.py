@@ -1,0 +1,171 @@
+"""The real Snakefile, end to end, on a tiny configuration, in a folder with spaces in its name."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+TINY = Path(__file__).parent / "tiny.yaml"
+RESULTS = Path("results/tiny")
+
+
+def snakemake(folder, *arguments, config=TINY):
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder, "--cores", "2"]
+    done = subprocess.run([*map(str, [*command, "--configfile", config, *arguments])], capture_output=True, text=True, cwd=ROOT)
+    return done.returncode, done.stdout + done.stderr
+
+
+def planned(folder, config=TINY):
+    """The rules that a run would execute, each with how often."""
+    code, text = snakemake(folder, "--dry-run", "--quiet", "rules", config=config)
+    assert code == 0, text
+    if "Nothing to be done" in text:
+        return {}
+    table = text[text.index("job ") :]
+    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE) if name != "total"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("a folder with spaces")
+    code, text = snakemake(place)
+    assert code == 0, text[-3000:]
+    return place
+
+
+def variant(tmp_path, change):
+    config = yaml.safe_load(TINY.read_text())
+    change(config)
+    path = tmp_path / "variant.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def test_every_promised_file_is_there(folder):
+    tables = ["seeds", "table1", "table2", "table3", "table4", "table6", "defenses"]
+    expected = [RESULTS / "tables" / f"{name}.csv" for name in tables] + [RESULTS / "summary.md", RESULTS / "cost.csv"]
+    expected += [Path("figures/tiny") / f"figure{number}.{kind}" for number in range(3, 10) for kind in ("png", "pdf")]
+    expected += [RESULTS / f"exp{e}/seed{s}" / name for e in (2, 5) for s in (0, 3) for name in ("poison.npz", "attack.json")]
+    assert [path for path in expected if not (folder / path).is_file()] == []
+
+
+def test_the_tables_hold_every_cell_and_every_seed(folder):
+    seeds = pd.read_csv(folder / RESULTS / "tables/seeds.csv")
+    assert not seeds["value"].isna().any()
+    assert set(seeds["seed"]) == {0, 3}
+    table4 = pd.read_csv(folder / RESULTS / "tables/table4.csv").set_index(["experiment", "row", "column"])
+    controls = ["auroc_label_only", "auroc_permuted_masks", "auroc_margin_sd", "auroc_within_target", "precision_at_p"]
+    for key in [(e, rule, column) for e in (2, 5) for rule in ("ours", "refined") for column in ["auroc_scores", *controls]]:
+        assert table4.loc[key, "seeds"] == 2
+        assert table4.loc[key, "low"] <= table4.loc[key, "value"] <= table4.loc[key, "high"]
+    table2 = pd.read_csv(folder / RESULTS / "tables/table2.csv")
+    assert "auroc_alpha30" in set(table2.loc[table2["experiment"] == 2, "column"])
+    table3 = pd.read_csv(folder / RESULTS / "tables/table3.csv")
+    assert set(table3["row"]) == {"none", "ours", "refined"}
+
+
+def test_removal_takes_the_highest_scores_and_no_more(folder):
+    import json
+
+    for seed in (0, 3):
+        place = folder / RESULTS / f"exp2/seed{seed}"
+        removed = json.loads((place / "defenses/refined.json").read_text())["removed"]
+        score = np.load(place / "alpha30/detection_refined.npz")["score"]
+        assert len(removed) == 40
+        assert score[removed].min() >= np.delete(score, removed).max()
+
+
+def test_a_second_run_has_nothing_to_do(folder):
+    assert planned(folder) == {}
+
+
+def test_a_deleted_file_is_made_again_with_what_depends_on_it_and_nothing_else(folder):
+    before = (folder / RESULTS / "tables/seeds.csv").read_bytes()
+    record = (folder / RESULTS / "provenance.json").read_bytes()
+    (folder / RESULTS / "exp5/seed3/alpha50/detection_refined.npz").unlink()
+    after = {"detect", "defend", "retrain", "seeds_table", "tables", "summary", "record"}
+    assert {name for name, count in planned(folder).items() if count} - {"all"} == after
+    code, text = snakemake(folder)
+    assert code == 0, text[-3000:]
+    # The same seeds give the same bytes, and a rerun that reproduces every byte leaves the record as it was.
+    assert (folder / RESULTS / "tables/seeds.csv").read_bytes() == before
+    assert (folder / RESULTS / "provenance.json").read_bytes() == record
+    assert planned(folder) == {}
+
+
+def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(folder, tmp_path):
+    def remove_less(config):
+        config["experiments"][0]["removed"] = 0.1
+
+    plan = planned(folder, variant(tmp_path, remove_less))
+    assert plan["defend"] == 2
+    assert plan["retrain"] == 2
+    assert set(plan) - {"all"} == {"defend", "retrain", "seeds_table", "tables", "summary", "record"}
+
+    def fewer_restarts(config):
+        config["rules"]["ours"]["restarts"] = 4
+
+    plan = planned(folder, variant(tmp_path, fewer_restarts))
+    assert "train" not in plan
+    assert "datamodel" not in plan
+    # Three settings by one rule; the control runs both rules.
+    assert (plan["detect"], plan["control"], plan["defend"]) == (3, 3, 2)
+
+    def other_training(config):
+        config["training"]["epochs"] = 5
+
+    plan = planned(folder, variant(tmp_path, other_training))
+    assert plan["train"] == 6
+    assert not {"images", "adversary", "poison", "beton"} & set(plan)
+
+
+def test_without_ffcv_the_same_margins_come_straight_from_the_arrays(folder, tmp_path):
+    def tensor(config):
+        config["loader"] = "tensor"
+
+    margins = RESULTS / "exp5/seed0/alpha50/margins/00000.npy"
+    before = np.load(folder / margins).copy()
+    code, text = snakemake(folder, "--forcerun", "train", "--until", "train", margins, config=variant(tmp_path, tensor))
+    assert code == 0, text[-3000:]
+    assert (np.load(folder / margins) == before).all()
+    assert "loader: tensor" in (folder / RESULTS / "logs/train/5-50-00000.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda config: config.update(learning_rate=1), "learning_rate"),
+        (lambda config: config["models"].update(count=0), "models.count"),
+        (lambda config: config["experiments"][0].update(trigger="square"), "square"),
+    ],
+)
+def test_a_bad_value_ends_in_one_sentence_and_exit_code_2(tmp_path, change, named):
+    code, text = snakemake(tmp_path, "--dry-run", config=variant(tmp_path, change))
+    assert code == 2
+    assert named in text
+    assert "Traceback" not in text
+    assert text.strip().count("\n") == 0
+
+
+def test_a_truncated_file_is_named_without_a_traceback(folder):
+    path = folder / RESULTS / "exp5/seed0/alpha50/detection_ours.npz"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:200])
+    try:
+        code, text = snakemake(folder, "--forcerun", "defend", "--until", "defend", RESULTS / "exp5/seed0/defenses/ours.json")
+        assert code == 1
+        assert "detection_ours.npz is truncated or no .npz file: delete it and run the workflow again." in text
+        assert "Traceback" not in text
+    finally:
+        path.write_bytes(whole)
+
+
+def test_lint_is_clean():
+    done = subprocess.run([sys.executable, "-m", "snakemake", "--lint"], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,103 @@
+# Where everything lies (README, 'What appears where') and which files belong together. Included by the Snakefile, whose
+# names DATASET, SEEDS, RULES, DEFENSES, EXPERIMENTS and config it uses.
+RESULTS = f"results/{DATASET}"
+OF_SEED = f"{RESULTS}/exp{{e}}/seed{{seed}}"
+OF_ALPHA = f"{OF_SEED}/alpha{{a}}"
+
+IMAGES = f"{RESULTS}/images/seed{{seed}}.npz"
+ADVERSARY = f"{RESULTS}/adversary/seed{{seed}}.npz"
+POISON = f"{OF_SEED}/poison.npz"
+ATTACK = f"{OF_SEED}/attack.json"
+BETON = f"{OF_SEED}/train.beton"
+MARGINS = f"{OF_ALPHA}/margins/{{shard}}.npy"
+WEIGHTS = f"{OF_ALPHA}/datamodel_{config['estimator']}.npy"
+DETECTION = f"{OF_ALPHA}/detection_{{rule}}.npz"
+CONTROL = f"{OF_ALPHA}/detection_{{rule}}_permuted.npz"
+STRENGTH = f"{OF_ALPHA}/strength.npz"
+DEFENSE = f"{OF_SEED}/defenses/{{defense}}.json"
+RETRAIN = f"{OF_SEED}/retrain/{{defense}}.json"
+
+SEEDS_TABLE = f"{RESULTS}/tables/seeds.csv"
+TABLES = [f"{RESULTS}/tables/{name}.csv" for name in ("table1", "table2", "table3", "table4", "table6", "defenses")]
+SUMMARY = f"{RESULTS}/summary.md"
+COST = f"{RESULTS}/cost.csv"
+PROVENANCE = f"{RESULTS}/provenance.json"
+BENCHMARKS = f"{RESULTS}/benchmarks"
+NUMBERS = [3, 4, 5, 6, 7, 8, 9]
+FIGURES = [f"figures/{DATASET}/figure{number}.{kind}" for number in NUMBERS for kind in ("png", "pdf")]
+
+
+def benchmark_of(name, *keys):
+    """The file that takes the cost of one job of a rule; a job is named by its wildcards."""
+    return f"{BENCHMARKS}/{name}/" + ("-".join(f"{{{key}}}" for key in keys) or "all") + ".tsv"
+
+
+def log_of(name, *keys):
+    return f"{RESULTS}/logs/{name}/" + ("-".join(f"{{{key}}}" for key in keys) or "all") + ".log"
+
+
+def caption_of(number):
+    return f"{workflow.basedir}/workflow/report/figure{number}.rst"
+
+
+def seeds(path):
+    """The path for every seed; other wildcards stay. One job makes an experiment's files of all seeds."""
+    return expand(path, seed=SEEDS, allow_missing=True)
+
+
+def manifests(path):
+    """The manifests that lie beside the files of ``path``, for every seed."""
+    return seeds(path.rsplit(".", 1)[0] + ".json")
+
+
+def percents(e):
+    """The subset fractions of an experiment in percent; the last one is used for detection."""
+    return [round(100 * alpha) for alpha in EXPERIMENTS[int(e)]["alphas"]]
+
+
+def settings(path):
+    """The path for every experiment, subset fraction, seed and rule."""
+    return [item for e in EXPERIMENTS for a in percents(e) for item in expand(path, e=e, a=a, seed=SEEDS, rule=RULES)]
+
+
+# What tables and figures need to know of the experiments, so that other changes do not rerun them.
+SHOWN = {e: {key: experiment[key] for key in ("attack", "trigger", "alphas")} for e, experiment in EXPERIMENTS.items()}
+NETWORK = {key: config["training"][key] for key in ("network", "hidden")}
+
+
+def is_adversarial(e):
+    return EXPERIMENTS[int(e)]["attack"] == "clean_label_adversarial"
+
+
+def trigger_of(e):
+    return config["triggers"][EXPERIMENTS[int(e)]["trigger"]]
+
+
+def attack_of(w):
+    """The arguments of the library's ``poison``."""
+    experiment, shared = EXPERIMENTS[int(w.e)], {"trigger": trigger_of(w.e), "target_class": config["target_class"]}
+    return {"attack": experiment["attack"], "count": experiment["poisoned"], **shared}
+
+
+def models_of(w):
+    """The first model of a shard and the one behind its last."""
+    size = config["models"]["shard"]
+    return [int(w.shard) * size, (int(w.shard) + 1) * size]
+
+
+def margins_of(w):
+    """Every shard of one experiment and subset fraction, seed by seed."""
+    shards = [f"{shard:05d}" for shard in range(config["models"]["count"] // config["models"]["shard"])]
+    return expand(MARGINS, e=w.e, a=w.a, seed=SEEDS, shard=shards)
+
+
+def detections_of(w):
+    """The detections that a defense removes by, for every seed."""
+    return expand(DETECTION, e=w.e, a=percents(w.e)[-1], seed=SEEDS, rule=w.defense)
+
+
+def figure_inputs(number):
+    """What a figure is drawn from: the first seed and the first subset fraction of every experiment, as in the paper."""
+    paths = {6: [IMAGES, POISON], 9: [WEIGHTS, POISON]}.get(number, [STRENGTH])
+    files = [path.format(e=e, a=percents(e)[0], seed=SEEDS[0]) for e in EXPERIMENTS for path in paths]
+    return list(dict.fromkeys(files))
