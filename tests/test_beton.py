@@ -4,7 +4,7 @@ import pytest
 from rethinking_backdoors.io import InputError
 
 pytest.importorskip("ffcv", reason="ffcv is not installed here: the loader 'tensor' does without it")
-from rethinking_backdoors import beton  # noqa: E402
+from rethinking_backdoors import beton
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (32, 32, 3)])

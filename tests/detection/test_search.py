@@ -1,4 +1,4 @@
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def test_each_restart_ends_where_the_naive_search_ends(size, starts):
         members, values = naive(weights.astype(float), start)
         assert found.members[0][restart].tolist() == members.tolist()
         assert found.objective[0, restart] == pytest.approx(values[-1], abs=1e-4)
-        assert all(later > earlier for earlier, later in zip(values, values[1:], strict=False))
+        assert all(later > earlier for earlier, later in pairwise(values))
 
 
 def test_no_swap_improves_a_certified_solution():
