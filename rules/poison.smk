@@ -51,7 +51,7 @@ rule poison:
     conda:
         "../environment.yml"
     params:
-        attack=attack_of,
+        attack=lambda w: attack_of(config, int(w.e)),
         ascent=lambda w: config["adversary"]["attack"] if is_adversarial(w.e) else None,
         network=lambda w: NETWORK if is_adversarial(w.e) else None,
         seeds=SEEDS,

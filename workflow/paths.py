@@ -62,7 +62,7 @@ def settings(path):
 
 # What tables and figures need to know of the experiments, so that other changes do not rerun them.
 SHOWN = {e: {key: experiment[key] for key in ("attack", "trigger", "alphas")} for e, experiment in EXPERIMENTS.items()}
-NETWORK = {key: config["training"][key] for key in ("network", "hidden")}
+NETWORK = {key: config["training"][key] for key in ("network", "hidden") if key in config["training"]}
 
 
 def is_adversarial(e):
@@ -71,12 +71,6 @@ def is_adversarial(e):
 
 def trigger_of(e):
     return config["triggers"][EXPERIMENTS[int(e)]["trigger"]]
-
-
-def attack_of(w):
-    """The arguments of the library's ``poison``."""
-    experiment, shared = EXPERIMENTS[int(w.e)], {"trigger": trigger_of(w.e), "target_class": config["target_class"]}
-    return {"attack": experiment["attack"], "count": experiment["poisoned"], **shared}
 
 
 def models_of(w):
