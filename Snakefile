@@ -12,7 +12,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [sys.path[0], dict(os.
 # Snakemake runs scripts by an unquoted path, which breaks where the environment lies in a folder with a space in its name.
 sys.executable = shlex.quote(sys.executable)
 
-from rethinking_backdoors.config import check, experiments
+from rethinking_backdoors.config import attack_of, check, experiments, training_of
 from rethinking_backdoors.io import InputError
 
 min_version("9.0")

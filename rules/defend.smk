@@ -35,7 +35,7 @@ rule retrain:
     resources:
         gpu=int(config["device"] != "cpu"),
     params:
-        training=config["training"],
+        training=lambda w: training_of(config, int(w.e)),
         models=config["deployed"]["models"],
         trigger=lambda w: trigger_of(w.e),
         target_class=config["target_class"],

@@ -57,7 +57,7 @@ rule poison:
     resources:
         gpu=lambda w: int(config["device"] != "cpu" and is_adversarial(w.e)),
     params:
-        attack=attack_of,
+        attack=lambda w: attack_of(config, int(w.e)),
         ascent=lambda w: config["adversary"]["attack"] if is_adversarial(w.e) else None,
         network=lambda w: NETWORK if is_adversarial(w.e) else None,
         device=lambda w: config["device"] if is_adversarial(w.e) else None,

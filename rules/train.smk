@@ -17,7 +17,7 @@ rule train:
     resources:
         gpu=int(config["device"] != "cpu"),
     params:
-        training=config["training"],
+        training=lambda w: training_of(config, int(w.e)),
         models=models_of,
         seeds=SEEDS,
         dataset=DATASET,

@@ -32,3 +32,18 @@ def test_a_damaged_file_is_named_in_one_sentence(tmp_path, damage):
     with pytest.raises(InputError, match=r"train\.beton") as error:
         beton.read(path)
     assert "\n" not in str(error.value)
+
+
+def test_a_stream_gives_the_examples_that_were_asked_for_in_their_order(tmp_path):
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (300, 4, 4, 3), dtype=np.uint8), rng.integers(0, 10, 300)
+    beton.write(tmp_path / "a.beton", images, labels)
+    subset = rng.permutation(300)[:50]
+    orders = np.stack([rng.permutation(subset) for _ in range(3)])
+    # Kept in a list on purpose: ffcv's own batches would overwrite each other there.
+    batches = list(beton.stream(tmp_path / "a.beton", orders, 16))
+    expected = [order[start : start + 16] for order in orders for start in (0, 16, 32)]
+    assert len(batches) == len(expected)
+    for (image, label), rows in zip(batches, expected, strict=True):
+        assert (image == images[rows]).all()
+        assert (label == labels[rows]).all()

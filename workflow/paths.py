@@ -74,12 +74,6 @@ def trigger_of(e):
     return config["triggers"][EXPERIMENTS[int(e)]["trigger"]]
 
 
-def attack_of(w):
-    """The arguments of the library's ``poison``."""
-    experiment, shared = EXPERIMENTS[int(w.e)], {"trigger": trigger_of(w.e), "target_class": config["target_class"]}
-    return {"attack": experiment["attack"], "count": experiment["poisoned"], **shared}
-
-
 def models_of(w):
     """The first model of a shard and the one behind its last."""
     size = config["models"]["shard"]

@@ -1,5 +1,6 @@
 """The poisoned training set as an FFCV .beton file. The one module that knows ffcv (which takes seconds to import)."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,27 @@ def read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         InputError: the file is missing, truncated or not a .beton file.
     """
+    batches = list(stream(path, None, 1024))
+    images, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    return images, labels
+
+
+def stream(
+    path: str | Path, orders: np.ndarray | None, batch_size: int, workers: int = 1
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields batches of a training set that need not fit into memory.
+
+    Args:
+        orders: (epochs, s) int64, the examples of each epoch in the order to read them, the incomplete last batch dropped; None:
+            every example once in the file's order, none dropped.
+        workers: threads that read; their number changes no batch.
+
+    Yields:
+        Images (batch, H, W, C) uint8 and labels (batch,) int64, copies of their own.
+
+    Raises:
+        InputError: the file is missing, truncated or not a .beton file.
+    """
     from ffcv.fields.basics import IntDecoder
     from ffcv.fields.ndarray import NDArrayDecoder
     from ffcv.loader import Loader, OrderOption
@@ -39,16 +61,19 @@ def read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         loader = Loader(
             str(path),
-            batch_size=1024,
-            num_workers=1,
+            batch_size=batch_size,
+            num_workers=workers,
             order=OrderOption.SEQUENTIAL,
-            drop_last=False,
+            indices=None if orders is None else orders[0],
+            drop_last=orders is not None,
             pipelines={"image": [NDArrayDecoder()], "label": [IntDecoder()]},
         )
-        # ffcv reuses its batch buffers: each batch is copied before the next one is asked for.
-        batches = [(np.array(image), np.array(label)) for image, label in loader]
+        for order in [None] if orders is None else orders:
+            if order is not None:
+                # One loader for all epochs, because each one compiles its pipeline: "sequential" means as the indices stand.
+                loader.traversal_order.indices = order
+            for image, label in loader:
+                # ffcv reuses its batch buffers.
+                yield np.array(image), np.array(label).reshape(-1).astype(np.int64)
     except (AssertionError, OSError, ValueError, IndexError) as error:
         raise InputError(f"{path} is truncated or no .beton file ({error}): delete it and run the workflow again.") from None
-    images = np.concatenate([image for image, _ in batches])
-    labels = np.concatenate([label for _, label in batches]).reshape(-1).astype(np.int64)
-    return images, labels

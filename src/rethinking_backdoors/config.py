@@ -1,5 +1,6 @@
 """The configuration of a replication: checked against its schema, then against itself."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,27 @@ import yaml
 from rethinking_backdoors.io import InputError
 
 
+def load(path: str | Path) -> dict[str, Any]:
+    """Reads a configuration file; raises InputError if there is none or it holds no YAML mapping."""
+    try:
+        config = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError:
+        raise InputError(f"{path} cannot be read: give the path of a configuration such as config/digits.yaml.") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path} is no YAML file ({' '.join(str(error).split())}).") from None
+    if not isinstance(config, dict):
+        raise InputError(f"{path} holds no configuration: compare it with config/digits.yaml.")
+    return config
+
+
 def check(config: dict[str, Any], schema: str | Path) -> None:
     """Raises InputError, one sentence that names the key, unless ``config`` fits the schema file and makes sense."""
-    import jsonschema
-
+    try:
+        import jsonschema
+    except ModuleNotFoundError:
+        print("jsonschema is not installed here: unknown or misspelt keys of the configuration are not noticed.", file=sys.stderr)
+        _check_sense(config)
+        return
     validator = jsonschema.Draft202012Validator(yaml.safe_load(Path(schema).read_text(encoding="utf-8")))
     error = jsonschema.exceptions.best_match(validator.iter_errors(config))
     if error is not None:
@@ -45,3 +63,21 @@ def _check_sense(config: dict[str, Any]) -> None:
 def experiments(config: dict[str, Any]) -> dict[int, dict[str, Any]]:
     """The experiments by their number."""
     return {experiment["experiment"]: experiment for experiment in config["experiments"]}
+
+
+def attack_of(config: dict[str, Any], number: int) -> dict[str, Any]:
+    """What the attack of one experiment is called with: ``attack``, ``count``, ``trigger``, ``target_class``."""
+    experiment = experiments(config)[number]
+    trigger = config["triggers"][experiment["trigger"]]
+    return {
+        "attack": experiment["attack"],
+        "count": experiment["poisoned"],
+        "trigger": trigger,
+        "target_class": config["target_class"],
+    }
+
+
+def training_of(config: dict[str, Any], number: int) -> dict[str, Any]:
+    """The section ``training`` as one experiment uses it: where it depends on the attack (Cutout), its attack's value."""
+    attack = experiments(config)[number]["attack"]
+    return {key: value[attack] if key == "cutout" else value for key, value in config["training"].items()}

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from rethinking_backdoors.attacks.triggers import Trigger, stamp_test
-from rethinking_backdoors.training.engine import inputs, train_deployed
-from rethinking_backdoors.training.mlp import Models
+from rethinking_backdoors.training.engine import Deployed, train_deployed
 
 
 def accuracies(
-    models: Models, images: np.ndarray, labels: np.ndarray, trigger: Trigger, target_class: int, device: str = "cpu"
+    deployed: Deployed, images: np.ndarray, labels: np.ndarray, trigger: Trigger, target_class: int
 ) -> dict[str, float]:
     """Accuracies of deployed networks in percent, averaged over the networks.
 
@@ -24,8 +22,7 @@ def accuracies(
         ``asr``, the share of triggered test images of the other classes that are assigned to the target class (appendix E.4);
         ``target_class_accuracy``, on the clean test images of the target class.
     """
-    clean = models.logits(inputs(images, device)).argmax(1).cpu().numpy()
-    triggered = models.logits(inputs(stamp_test(images, trigger), device)).argmax(1).cpu().numpy()
+    clean, triggered = deployed.predict(images), deployed.predict(stamp_test(images, trigger))
     return outcome(clean, triggered, labels, target_class)
 
 
@@ -63,9 +60,8 @@ def retrain(
         See ``accuracies``.
     """
     kept = np.setdiff1d(np.arange(len(train[1])), np.asarray(removed, dtype=np.int64))
-    with torch.no_grad():
-        deployed = train_deployed(*train, kept, root=root, models=models, training=training, device=device)
-        return accuracies(deployed, *test, trigger, target_class, device)
+    deployed = train_deployed(*train, kept, root=root, models=models, training=training, device=device)
+    return accuracies(deployed, *test, trigger, target_class)
 
 
 def auroc(score: np.ndarray, positive: np.ndarray) -> float:

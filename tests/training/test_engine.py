@@ -1,9 +1,18 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 
 from rethinking_backdoors.io import InputError, read_json
+from rethinking_backdoors.seeds import generator
 from rethinking_backdoors.training import engine, margins, mlp
-from rethinking_backdoors.training.subsets import masks
+from rethinking_backdoors.training.subsets import masks, subset
 
 TRAINING = {
     "network": "mlp",
@@ -38,6 +47,17 @@ def test_margins_do_not_depend_on_how_models_are_cut_into_shards(data, tmp_path)
     assert not (shard(data, tmp_path / "other.npy", (0, 16), root=10) == whole).any(axis=1).all()
 
 
+def test_margins_are_those_of_the_networks_trained_directly(data, tmp_path):
+    images, labels = data
+    values = shard(data, tmp_path / "a.npy", (4, 8))
+    recipe = mlp.Recipe(**{key: value for key, value in TRAINING.items() if key != "network"})
+    pixels, y = torch.from_numpy(images).flatten(1).float() / 255, torch.from_numpy(labels)
+    subsets = np.stack([subset(9, 0.5, index, 30) for index in range(4, 8)])
+    trained = mlp.train(pixels, y, subsets, [generator(9, "model", 50, index) for index in range(4, 8)], recipe)
+    # Not nearly: the committed results depend on every bit.
+    assert (trained.margins(pixels, y).half().numpy() == values).all()
+
+
 def test_models_fit_their_own_subset_better(data, tmp_path):
     values = shard(data, tmp_path / "a.npy", (0, 64)).astype(float)
     inside = masks(9, 0.5, range(64), 30)
@@ -64,6 +84,41 @@ def test_a_killed_job_goes_on_where_it_stopped(data, tmp_path, monkeypatch):
     assert (shard(data, tmp_path / "a.npy", (0, 16)) == expected).all()
     assert len(calls) == 5
     assert not (tmp_path / "a.partial").exists()
+
+
+# A job that needs 4 seconds for 64 models, so that it can be killed in the middle.
+SLOW_JOB = """
+import sys, time
+import numpy as np
+from test_engine import TRAINING
+from rethinking_backdoors.training import engine, mlp
+train = mlp.train
+def slow(*arguments):
+    time.sleep(0.25)
+    return train(*arguments)
+mlp.train = slow
+data = np.load(sys.argv[1])
+engine.train_shards([(data["images"], data["labels"])], [sys.argv[2]], [9], alpha=0.5, models=(0, 64), training=TRAINING)
+"""
+
+
+def test_a_job_killed_by_the_system_goes_on_where_it_stopped(data, tmp_path, capsys):
+    np.savez(tmp_path / "data.npz", images=data[0], labels=data[1])
+    path, partial = tmp_path / "a.npy", tmp_path / "a.partial"
+    command = [sys.executable, "-c", SLOW_JOB, str(tmp_path / "data.npz"), str(path)]
+    folders = [str(Path(__file__).parent), str(Path(engine.__file__).parents[2])]
+    job = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)})
+    row = 2 * 30
+    while job.poll() is None and not (partial.exists() and partial.stat().st_size >= 4 * row):
+        time.sleep(0.01)
+    job.send_signal(signal.SIGKILL)
+    assert job.wait() == -signal.SIGKILL
+    assert not path.exists()
+    stored = partial.read_bytes()
+    assert 4 * row <= len(stored) < 64 * row
+    resumed = shard(data, path, (0, 64))
+    assert f"{len(stored) // row // 4 * 4} models of an earlier run are taken up" in capsys.readouterr().out
+    assert (resumed == shard(data, tmp_path / "expected.npy", (0, 64))).all()
 
 
 def test_a_partial_file_of_other_settings_is_thrown_away(data, tmp_path, monkeypatch):
@@ -98,7 +153,14 @@ def test_deployed_networks_see_the_kept_examples_only(data):
     disturbed = images.copy()
     disturbed[20:] = 0
     again = engine.train_deployed(disturbed, labels, kept, root=1, models=3, training=TRAINING)
-    assert (trained.first == again.first).all()
+    assert (trained.models.first == again.models.first).all()
     disturbed[:20] = 0
     other = engine.train_deployed(disturbed, labels, kept, root=1, models=3, training=TRAINING)
-    assert not (trained.first == other.first).all()
+    assert not (trained.models.first == other.models.first).all()
+
+
+def test_a_kind_of_network_that_does_not_exist_is_named(data, tmp_path):
+    with pytest.raises(InputError, match="resnet50"):
+        engine.train_shard(*data, tmp_path / "a.npy", root=1, alpha=0.5, models=(0, 4), training={"network": "resnet50"})
+    with pytest.raises(InputError, match="width"):
+        engine.train_shard(*data, tmp_path / "a.npy", root=1, alpha=0.5, models=(0, 4), training={"network": "mlp", "width": 3})

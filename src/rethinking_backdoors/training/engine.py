@@ -1,6 +1,7 @@
 """Shards of models: from a training set to the margins of every example in every model, and networks for deployment."""
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +10,11 @@ import torch
 
 from rethinking_backdoors.io import digest
 from rethinking_backdoors.seeds import generator
-from rethinking_backdoors.training import mlp
+from rethinking_backdoors.training.basics import Models, Trainer
+from rethinking_backdoors.training.kinds import trainer
 from rethinking_backdoors.training.margins import ShardWriter
+from rethinking_backdoors.training.progress import Progress
 from rethinking_backdoors.training.subsets import percent, subset
-
-
-def recipe(training: dict[str, Any]) -> mlp.Recipe:
-    """The recipe from the configuration's section ``training``."""
-    return mlp.Recipe(**{key: value for key, value in training.items() if key != "network"})
-
-
-def inputs(images: np.ndarray, device: str) -> torch.Tensor:
-    """(n, H, W, C) uint8 to (n, H W C) float32 in [0, 1] on the device."""
-    return torch.from_numpy(images).to(device).flatten(1).float() / 255
 
 
 def train_shard(
@@ -34,6 +27,7 @@ def train_shard(
     models: tuple[int, int],
     training: dict[str, Any],
     device: str = "cpu",
+    progress: Progress | None = None,
 ) -> ShardWriter:
     """Trains the models ``models[0]`` to ``models[1] - 1``, each on its own random subset, and stores all margins.
 
@@ -43,22 +37,26 @@ def train_shard(
     Args:
         images: (n, H, W, C) uint8, the poisoned training set. labels: (n,) int64.
         path: where the margins file will stand; its partial file is taken up if there is one.
-        training: the configuration's section of that name.
+        training: the configuration's section of that name, for one attack (see ``config.training_of``).
+        progress: of the job that the shard belongs to; none for one of its own.
 
     Returns:
         The writer, holding all rows but not finished: call ``finish`` on it with ``manifest(...)``.
     """
     settings = {"root": str(root), "alpha": alpha, "models": list(models), "training": training}
     writer = ShardWriter(path, models[1] - models[0], len(images), settings)
-    plan = recipe(training)
-    x, y = inputs(images, device), torch.from_numpy(labels).to(device)
-    block = plan.models_at_once
-    for start in range(writer.done // block * block, writer.models, block):
+    kind = trainer(training, device)
+    x, y, block = kind.prepare(images), torch.from_numpy(labels).to(device), kind.models_at_once
+    progress = progress or Progress(writer.models)
+    first = writer.done // block * block
+    progress.found(first)
+    for start in range(first, writer.models, block):
         indices = range(models[0] + start, models[0] + start + block)
         subsets = np.stack([subset(root, alpha, index, len(images)) for index in indices])
         streams = [generator(root, "model", percent(alpha), index) for index in indices]
-        trained = mlp.train(x, y, subsets, streams, plan)
+        trained = kind.train(x, y, subsets, streams)
         writer.append(start, trained.margins(x, y).half().cpu().numpy())
+        progress.add(min(block, writer.models - start))
     return writer
 
 
@@ -77,9 +75,11 @@ def train_shards(
     See ``train_shard``. A job that is killed keeps the partial files of all its sets.
     """
     started = time.perf_counter()
+    progress = Progress(len(sets) * (models[1] - models[0]))
+    shared = {"alpha": alpha, "models": models, "training": training, "device": device, "progress": progress}
     writers = []
     for (images, labels), path, root in zip(sets, paths, roots, strict=True):
-        writers.append(train_shard(images, labels, path, root=root, alpha=alpha, models=models, training=training, device=device))
+        writers.append(train_shard(images, labels, path, root=root, **shared))
     seconds = round((time.perf_counter() - started) / len(sets), 2)
     for writer, root in zip(writers, roots, strict=True):
         writer.finish(
@@ -94,6 +94,18 @@ def train_shards(
         )
 
 
+@dataclass(frozen=True)
+class Deployed:
+    """Trained networks with what turns images into their inputs."""
+
+    trainer: Trainer
+    models: Models
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """The classes (B, N) int64 that the B networks assign to images (N, H, W, C) uint8."""
+        return self.models.logits(self.trainer.prepare(images)).argmax(1).cpu().numpy()
+
+
 def train_deployed(
     images: np.ndarray,
     labels: np.ndarray,
@@ -103,7 +115,7 @@ def train_deployed(
     models: int,
     training: dict[str, Any],
     device: str = "cpu",
-) -> mlp.Models:
+) -> Deployed:
     """The networks that a user would deploy: trained on all kept examples, the same seeds whatever was removed.
 
     Args:
@@ -111,5 +123,5 @@ def train_deployed(
     """
     subsets = np.broadcast_to(kept, (models, len(kept)))
     streams = [generator(root, "deployed", index) for index in range(models)]
-    labels = torch.from_numpy(labels).to(device)
-    return mlp.train(inputs(images, device), labels, subsets, streams, recipe(training))
+    kind = trainer(training, device)
+    return Deployed(kind, kind.train(kind.prepare(images), torch.from_numpy(labels).to(device), subsets, streams))

@@ -6,9 +6,12 @@ differentiation costs more than the arithmetic; a test compares them with torch'
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+
+from rethinking_backdoors.training.basics import batches, margin, triangle
 
 # Small enough that the hidden layer of a block of models stays in the processor's cache.
 _EVALUATED_AT_ONCE = 256
@@ -28,9 +31,8 @@ class Recipe:
     models_at_once: int
 
     def rate(self, step: int, steps: int) -> float:
-        """The learning rate of one of ``steps`` steps: 0 to the peak at ``peak_epoch``, then back to 0 at the end."""
-        peak = steps * self.peak_epoch / self.epochs
-        return self.peak_lr * min((step + 1) / peak, (steps - step) / (steps - peak))
+        """The learning rate of one of ``steps`` steps; see ``triangle``."""
+        return triangle(step, steps, peak_lr=self.peak_lr, peak_epoch=self.peak_epoch, epochs=self.epochs)
 
 
 class Models:
@@ -57,11 +59,22 @@ class Models:
         return torch.cat([margin(self.logits(x), y) for x, y in parts], dim=1)
 
 
-def margin(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Margins (B, N) from logits (B, classes, N), which are overwritten, and labels (N,)."""
-    where = labels.expand(len(logits), 1, -1)
-    own = logits.gather(1, where).squeeze(1)
-    return own - logits.scatter_(1, where, -math.inf).amax(1)
+class Trainer:
+    """The kind of network "mlp": a ``Trainer`` of ``basics`` with the settings of ``Recipe``."""
+
+    def __init__(self, settings: dict[str, Any], device: str):
+        self.recipe, self.device = Recipe(**settings), device
+        self.models_at_once = self.recipe.models_at_once
+
+    def prepare(self, images: np.ndarray) -> torch.Tensor:
+        """(n, H, W, C) uint8 to (n, H W C) float32 in [0, 1] on the device."""
+        return torch.from_numpy(images).to(self.device).flatten(1).float() / 255
+
+    def train(
+        self, inputs: torch.Tensor, labels: torch.Tensor, subsets: np.ndarray, streams: list[np.random.Generator]
+    ) -> Models:
+        """See ``train``."""
+        return train(inputs, labels, subsets, streams, self.recipe)
 
 
 def train(
@@ -81,10 +94,10 @@ def train(
     classes = int(labels.max()) + 1
     first = _normal(streams, (recipe.hidden, inputs.shape[1]), math.sqrt(2 / inputs.shape[1])).to(device)
     second = _normal(streams, (classes, recipe.hidden), math.sqrt(1 / recipe.hidden)).to(device)
-    batches = _batches(subsets, streams, recipe.epochs, size).to(device)
+    drawn = batches(subsets, streams, recipe.epochs, size).to(device)
     onehot = torch.nn.functional.one_hot(labels, classes).float() / size
     momentum_first, momentum_second = torch.zeros_like(first), torch.zeros_like(second)
-    for step, batch in enumerate(batches):
+    for step, batch in enumerate(drawn):
         x = inputs.index_select(0, batch.flatten()).view(*batch.shape, -1)
         y = onehot.index_select(0, batch.flatten()).view(*batch.shape, -1)
         hidden = torch.bmm(first, x.mT).relu_()
@@ -97,19 +110,10 @@ def train(
         torch.baddbmm(momentum_first, back, x, beta=recipe.momentum, out=momentum_first)
         for weight, velocity in ((first, momentum_first), (second, momentum_second)):
             velocity.add_(weight, alpha=recipe.weight_decay)
-            weight.sub_(velocity, alpha=recipe.rate(step, len(batches)))
+            weight.sub_(velocity, alpha=recipe.rate(step, len(drawn)))
     return Models(first, second)
 
 
 def _normal(streams: list[np.random.Generator], shape: tuple[int, int], scale: float) -> torch.Tensor:
     """(B, *shape) float32, model b's part from its own stream."""
     return torch.from_numpy(np.stack([rng.standard_normal(shape, dtype=np.float32) for rng in streams]) * np.float32(scale))
-
-
-def _batches(subsets: np.ndarray, streams: list[np.random.Generator], epochs: int, size: int) -> torch.Tensor:
-    """(steps, B, size) int64: each model's subset in a new order every epoch."""
-    whole = subsets.shape[1] // size * size
-    orders = [
-        np.concatenate([rng.permutation(row)[:whole] for _ in range(epochs)]) for row, rng in zip(subsets, streams, strict=True)
-    ]
-    return torch.from_numpy(np.stack(orders).reshape(len(orders), -1, size).swapaxes(0, 1).copy())

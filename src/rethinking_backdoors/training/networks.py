@@ -5,18 +5,32 @@ import math
 import numpy as np
 import torch
 
+from rethinking_backdoors.training import resnet
+
 
 def build(settings: dict, image_shape: tuple[int, ...], classes: int, rng: np.random.Generator) -> torch.nn.Module:
     """The network that ``settings`` names, initialised from ``rng``; maps (N, C, H, W) in [0, 1] to logits.
 
     Args:
-        settings: ``network`` ("mlp": one hidden layer of ``hidden`` rectified units, no biases).
+        settings: ``network`` ("mlp": one hidden layer of ``hidden`` rectified units, no biases; "resnet9": see ``resnet``).
         image_shape: (H, W, C).
+
+    Raises:
+        InputError: images of this shape do not fit the network.
     """
+    if settings.get("network", "mlp") == "resnet9":
+        resnet.check_shape(image_shape)
+        network = resnet.ResNet9(classes)
+        resnet.reset(network, resnet.draw(network, rng))
+        return network
+    return _mlp(settings["hidden"], image_shape, classes, rng)
+
+
+def _mlp(hidden: int, image_shape: tuple[int, ...], classes: int, rng: np.random.Generator) -> torch.nn.Module:
     inputs = math.prod(image_shape)
-    first = torch.nn.Linear(inputs, settings["hidden"], bias=False)
-    second = torch.nn.Linear(settings["hidden"], classes, bias=False)
-    for layer, scale in ((first, 2 / inputs), (second, 1 / settings["hidden"])):
+    first = torch.nn.Linear(inputs, hidden, bias=False)
+    second = torch.nn.Linear(hidden, classes, bias=False)
+    for layer, scale in ((first, 2 / inputs), (second, 1 / hidden)):
         values = rng.standard_normal(layer.weight.shape, dtype=np.float32) * np.float32(math.sqrt(scale))
         layer.weight.data = torch.from_numpy(values)
     return torch.nn.Sequential(torch.nn.Flatten(), first, torch.nn.ReLU(), second)

@@ -1,0 +1,170 @@
+"""One long-lived ResNet-9 on one device: its buffers, its step of SGD and its evaluation, reused for model after model.
+
+On CUDA the step is compiled and then recorded as one CUDA graph, so that a model costs no launches from Python; inputs
+are copied into fixed buffers, and nothing is ever read back to the host. Elsewhere the same functions run as they are.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from rethinking_backdoors.training import resnet
+
+# Enough to fill a GPU; on a processor, few enough that the activations (9 MB an image in the first layers) stay small.
+_EVALUATED_AT_ONCE = {"cuda": 2500, "cpu": 100}
+# What CUDA has to have run before it can be recorded: compilation and the libraries' choice of algorithms.
+_WARM_UP = 3
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How each ResNet-9 is trained (paper, Table 5): SGD with momentum, one triangular learning rate over the whole run.
+
+    Attributes:
+        cutout: side of the square that is blanked in every training image; 0 for none.
+        precision: "bf16" (mixed, on CUDA only: elsewhere it costs more than it saves) or "fp32".
+        compile: whether CUDA steps are compiled and recorded; no other device compiles.
+        models_at_once: how many models are trained, one after the other, before their margins are stored.
+    """
+
+    epochs: int
+    batch_size: int
+    peak_lr: float
+    peak_epoch: float
+    momentum: float
+    weight_decay: float
+    label_smoothing: float
+    cutout: int
+    precision: str
+    compile: bool
+    models_at_once: int
+
+
+def cut_out(images: torch.Tensor, corners: torch.Tensor, side: int) -> torch.Tensor:
+    """Sets a square of every image to 0, the mean of normalised images.
+
+    Args:
+        images: (N, C, H, W). corners: (N, 2) integers, row and column of each square's first pixel.
+
+    Returns:
+        A new tensor (N, C, H, W). Source: DeVries and Taylor 2017; but the whole square lies in the image, as in FFCV.
+    """
+    rows, columns = (torch.arange(length, device=images.device) for length in images.shape[-2:])
+    top, left = corners[:, :1], corners[:, 1:]
+    inside_rows, inside_columns = (rows >= top) & (rows < top + side), (columns >= left) & (columns < left + side)
+    return images.masked_fill((inside_rows[:, :, None] & inside_columns[:, None, :])[:, None], 0)
+
+
+def to_unit(images: torch.Tensor) -> torch.Tensor:
+    """(N, H, W, C) uint8 to (N, C, H, W) float32 in [0, 1], channels last in memory."""
+    return images.permute(0, 3, 1, 2).float() / 255
+
+
+class Step:
+    """A ResNet-9 in training. ``advance`` is one step of SGD on what ``images``, ``labels``, ``corners`` and ``rate`` hold.
+
+    Args:
+        image_shape: (H, W, 3). batch: images a step.
+    """
+
+    def __init__(self, recipe: Recipe, image_shape: tuple[int, ...], classes: int, batch: int, device: str):
+        resnet.check_shape(image_shape)
+        self.recipe, self.device = recipe, torch.device(device)
+        self.cuda = self.device.type == "cuda"
+        self.network = resnet.ResNet9(classes).to(self.device, memory_format=torch.channels_last)
+        self.parameters = list(self.network.parameters())
+        self.velocities = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.images = torch.zeros((batch, *image_shape), dtype=torch.uint8, device=self.device)
+        self.labels = torch.zeros(batch, dtype=torch.int64, device=self.device)
+        self.corners = torch.zeros((batch, 2), dtype=torch.int64, device=self.device)
+        self.rate = torch.zeros((), device=self.device)
+        compiled = self.cuda and recipe.compile
+        self._loss = _compile(self.loss) if compiled else self.loss
+        self._logits = _compile(self._evaluate) if compiled else self._evaluate
+        # One step of SGD on the batch that the buffers hold, within ``settings``.
+        self.advance = self._record() if compiled else self._advance
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """A new, untrained model in the same memory."""
+        resnet.reset(self.network, resnet.draw(self.network, rng))
+        torch._foreach_zero_(self.velocities)
+
+    def loss(self, images: torch.Tensor, labels: torch.Tensor, corners: torch.Tensor) -> torch.Tensor:
+        """The mean cross-entropy of a batch: (N, H, W, 3) uint8, labels (N,), corners (N, 2)."""
+        inputs = self.network.normalise(to_unit(images))
+        if self.recipe.cutout:
+            inputs = cut_out(inputs, corners, self.recipe.cutout)
+        with self._autocast():
+            logits = self.network.logits(inputs)
+        return functional.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
+
+    @torch.no_grad()
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
+        """(classes, N) float32 of images (N, H, W, 3) uint8 on the device, normalised with the running statistics."""
+        self.network.eval()
+        size = _EVALUATED_AT_ONCE["cuda" if self.cuda else "cpu"]
+        with self.settings():
+            parts = [self._logits(_filled(part, size) if self.cuda else part)[: len(part)] for part in images.split(size)]
+        self.network.train()
+        return torch.cat(parts).T
+
+    @contextlib.contextmanager
+    def settings(self) -> Iterator[None]:
+        """Algorithms chosen by rule, not by timing, so that the same model has the same bits in every process of a device."""
+        if not self.cuda:
+            yield
+            return
+        flags = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+        with torch.cuda.device(self.device), flags:
+            yield
+
+    def _advance(self) -> None:
+        with torch.enable_grad():
+            loss = self._loss(self.images, self.labels, self.corners)
+            gradients = torch.autograd.grad(loss, self.parameters)
+        # As torch's SGD: v = momentum v + gradient + decay w, then w = w - rate v; the rate is a tensor, so a graph can read it.
+        with torch.no_grad():
+            torch._foreach_mul_(self.velocities, self.recipe.momentum)
+            torch._foreach_add_(self.velocities, gradients)
+            torch._foreach_add_(self.velocities, self.parameters, alpha=self.recipe.weight_decay)
+            torch._foreach_sub_(self.parameters, torch._foreach_mul(self.velocities, self.rate))
+
+    def _evaluate(self, images: torch.Tensor) -> torch.Tensor:
+        with self._autocast():
+            return self.network(to_unit(images)).float()
+
+    def _autocast(self) -> torch.autocast:
+        # Every weight is used once a pass: a cache of converted weights would only hold memory, and graphs forbid it.
+        enabled = self.cuda and self.recipe.precision == "bf16"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled, cache_enabled=False)
+
+    def _record(self) -> Callable[[], None]:
+        """The step as one CUDA graph, recorded after a warm-up on a side stream as CUDA asks for."""
+        with self.settings():
+            side = torch.cuda.Stream()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                for _ in range(_WARM_UP):
+                    self._advance()
+            torch.cuda.current_stream().wait_stream(side)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                self._advance()
+        return graph.replay
+
+
+def _filled(images: torch.Tensor, size: int) -> torch.Tensor:
+    """The images with zeros behind them up to ``size``, because a compiled program takes batches of one size."""
+    return torch.cat([images, images.new_zeros((size - len(images), *images.shape[1:]))])
+
+
+def _compile(function: Callable) -> Callable:
+    """torch.compile for one shape, without choices by timing that would change the arithmetic from process to process."""
+    import torch._inductor.config as inductor
+
+    options = {"deterministic": True} if hasattr(inductor, "deterministic") else {}
+    return torch.compile(function, fullgraph=True, dynamic=False, options=options)

@@ -1,0 +1,103 @@
+"""Training ResNet-9s one after the other on data that stays on the device."""
+
+import functools
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+
+from rethinking_backdoors.training.basics import batches, margin, triangle
+from rethinking_backdoors.training.resnet_step import Recipe, Step
+
+
+class Models:
+    """B trained ResNet-9s: their states, and the one network on the device that they are evaluated in."""
+
+    def __init__(self, step: Step, states: list[list[torch.Tensor]]):
+        self.step, self.states = step, states
+
+    def logits(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(N, H, W, 3) uint8 to (B, classes, N)."""
+        return torch.stack([self._of(state, inputs) for state in self.states])
+
+    def margins(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """(B, N) float32; see ``basics.margin``."""
+        return torch.cat([margin(self._of(state, inputs)[None], labels) for state in self.states])
+
+    def _of(self, state: list[torch.Tensor], inputs: torch.Tensor) -> torch.Tensor:
+        torch._foreach_copy_(_tensors(self.step), state)
+        return self.step.logits(inputs)
+
+
+class Trainer:
+    """The kind of network "resnet9": a ``Trainer`` of ``basics`` with the settings of ``Recipe``."""
+
+    def __init__(self, settings: dict[str, Any], device: str):
+        self.recipe, self.device = Recipe(**settings), device
+        self.models_at_once = self.recipe.models_at_once
+
+    def prepare(self, images: np.ndarray) -> torch.Tensor:
+        """(N, H, W, 3) uint8, the same on the device."""
+        return torch.from_numpy(images).to(self.device)
+
+    def train(
+        self, inputs: torch.Tensor, labels: torch.Tensor, subsets: np.ndarray, streams: list[np.random.Generator]
+    ) -> Models:
+        """See ``basics.Trainer``; subsets that do not fill a batch are one batch."""
+        size = min(self.recipe.batch_size, subsets.shape[1])
+        step = shared_step(self.recipe, tuple(inputs.shape[1:]), int(labels.max()) + 1, size, self.device)
+        states = []
+        for subset, stream in zip(subsets, streams, strict=True):
+            step.reset(stream)
+            orders = batches(subset[None], [stream], self.recipe.epochs, size)[:, 0].to(self.device)
+            corners = draw_corners(stream, self.recipe.cutout, (len(orders), size), tuple(inputs.shape[1:3]))
+            fit(step, ((inputs.index_select(0, order), labels.index_select(0, order)) for order in orders), corners)
+            states.append([tensor.clone() for tensor in _tensors(step)])
+        return Models(step, states)
+
+
+@functools.lru_cache(maxsize=2)
+def shared_step(recipe: Recipe, image_shape: tuple[int, ...], classes: int, batch: int, device: str) -> Step:
+    """One ``Step`` for all models of a process that are alike: its compilation and its memory are used again."""
+    return Step(recipe, image_shape, classes, batch, device)
+
+
+def draw_corners(rng: np.random.Generator, side: int, shape: tuple[int, int], image: tuple[int, int]) -> torch.Tensor:
+    """The first row and column of every Cutout square of a run, uniform over all places where the square fits.
+
+    Args:
+        side: of the square; without Cutout (0) nothing is drawn. shape: (steps, batch). image: (H, W).
+
+    Returns:
+        (steps, batch, 2) int16.
+    """
+    if not side:
+        return torch.zeros((*shape, 2), dtype=torch.int16)
+    places = np.array([length - side + 1 for length in image], dtype=np.int16)
+    return torch.from_numpy(rng.integers(places, size=(*shape, 2), dtype=np.int16))
+
+
+def fit(step: Step, stream: Iterable[tuple[torch.Tensor, torch.Tensor]], corners: torch.Tensor) -> None:
+    """Trains the step's model on a stream of batches, which may lie on the device or come from a loader.
+
+    Nothing waits for the device, so on CUDA the host is always ahead.
+
+    Args:
+        stream: images (batch, H, W, 3) uint8 and labels (batch,) of each step.
+        corners: (steps, batch, 2), see ``draw_corners``.
+    """
+    recipe, corners = step.recipe, corners.to(step.device)
+    shape = {"peak_lr": recipe.peak_lr, "peak_epoch": recipe.peak_epoch, "epochs": recipe.epochs}
+    with step.settings():
+        for number, (images, labels) in enumerate(stream):
+            step.images.copy_(images)
+            step.labels.copy_(labels)
+            step.corners.copy_(corners[number])
+            step.rate.fill_(triangle(number, len(corners), **shape))
+            step.advance()
+
+
+def _tensors(step: Step) -> list[torch.Tensor]:
+    """What a model consists of: the parameters and the running statistics."""
+    return list(step.network.state_dict().values())
