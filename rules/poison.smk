@@ -21,6 +21,7 @@ rule adversary:
     """The adversarially trained network that the clean-label images of experiments 5 and 6 are made against."""
     input:
         images=seeds(IMAGES),
+        features=features(),
     output:
         seeds(ADVERSARY),
     log:
@@ -34,6 +35,7 @@ rule adversary:
     params:
         training=config.get("adversary", {}).get("training"),
         network=NETWORK,
+        features=config.get("features"),
         seeds=SEEDS,
         dataset=DATASET,
         device=config["device"],
@@ -45,6 +47,7 @@ rule poison:
     input:
         images=seeds(IMAGES),
         adversary=lambda w: seeds(ADVERSARY) if is_adversarial(w.e) else [],
+        features=lambda w: features() if is_adversarial(w.e) else [],
     output:
         poison=seeds(POISON),
         attack=seeds(ATTACK),
@@ -60,6 +63,7 @@ rule poison:
         attack=lambda w: attack_of(config, int(w.e)),
         ascent=lambda w: config["adversary"]["attack"] if is_adversarial(w.e) else None,
         network=lambda w: NETWORK if is_adversarial(w.e) else None,
+        features=lambda w: config.get("features") if is_adversarial(w.e) else None,
         device=lambda w: config["device"] if is_adversarial(w.e) else None,
         seeds=SEEDS,
         dataset=DATASET,

@@ -1,6 +1,27 @@
 # poisoned training set -> margins of very many models (paper, section 5 and appendix D).
+rule features:
+    """Fixed random-patch features, fitted on images that are used for nothing else."""
+    input:
+        images=seeds(IMAGES),
+    output:
+        seeds(FEATURES),
+    log:
+        log_of("features"),
+    benchmark:
+        benchmark_of("features")
+    conda:
+        "../environment.yml"
+    params:
+        features=config.get("features"),
+        seeds=SEEDS,
+        dataset=DATASET,
+    script:
+        "../scripts/features.py"
+
+
 rule train:
     input:
+        features=features(),
         beton=seeds(BETON) if config["loader"] == "ffcv" else [],
         images=[] if config["loader"] == "ffcv" else seeds(IMAGES),
         poison=[] if config["loader"] == "ffcv" else seeds(POISON),
@@ -18,6 +39,7 @@ rule train:
         gpu=int(config["device"] != "cpu"),
     params:
         training=lambda w: training_of(config, int(w.e)),
+        features=config.get("features"),
         models=models_of,
         seeds=SEEDS,
         dataset=DATASET,

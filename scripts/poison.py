@@ -12,10 +12,11 @@ with job(snakemake.log[0]):
         if params.ascent is not None:
             # torch takes seconds to import: only the adversarial attack needs it.
             from rethinking_backdoors.attacks import adversarial
-            from rethinking_backdoors.training import networks
+            from rethinking_backdoors.training import features, networks
 
             shape, classes = images.shape[1:], int(labels.max()) + 1
-            network = networks.restore(params.network, shape, classes, read_npz(inputs.adversary[i]))
+            extractor = features.load(inputs.features[i], params.features) if inputs.features else None
+            network = networks.restore(params.network, shape, classes, read_npz(inputs.adversary[i]), extractor)
             perturb = partial(adversarial.perturb, network=network, device=params.device, **params.ascent)
         rng = generator(root(params.dataset, int(snakemake.wildcards.e), seed), "poison")
         made = poison(images, labels, **params.attack, rng=rng, perturb=perturb)

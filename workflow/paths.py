@@ -7,6 +7,7 @@ OF_ALPHA = f"{OF_SEED}/alpha{{a}}"
 IMAGES = f"{RESULTS}/images/seed{{seed}}.npz"
 SOURCE = f"{RESULTS}/images/source.json"
 ADVERSARY = f"{RESULTS}/adversary/seed{{seed}}.npz"
+FEATURES = f"{RESULTS}/features/seed{{seed}}.npz"
 POISON = f"{OF_SEED}/poison.npz"
 ATTACK = f"{OF_SEED}/attack.json"
 BETON = f"{OF_SEED}/train.beton"
@@ -49,6 +50,11 @@ def seeds(path):
 def manifests(path):
     """The manifests that lie beside the files of ``path``, for every seed."""
     return seeds(path.rsplit(".", 1)[0] + ".json")
+
+
+def features():
+    """The fitted features of every seed, where the configuration has a section ``features``; else nothing."""
+    return seeds(FEATURES) if "features" in config else []
 
 
 def percents(e):

@@ -1,6 +1,6 @@
 """What the truth says about a run: accuracies and attack success of deployed networks, and how well scores find the poison."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,20 +9,34 @@ from rethinking_backdoors.attacks.triggers import Trigger, stamp_test
 from rethinking_backdoors.training.engine import Deployed, train_deployed
 
 
+# Maps images (N, H, W, C) uint8 to what the network takes: themselves, or features (N, D) float32.
+Represent = Callable[[np.ndarray], np.ndarray]
+
+
+def _as_it_is(images: np.ndarray) -> np.ndarray:
+    return images
+
+
 def accuracies(
-    deployed: Deployed, images: np.ndarray, labels: np.ndarray, trigger: Trigger, target_class: int
+    deployed: Deployed,
+    images: np.ndarray,
+    labels: np.ndarray,
+    trigger: Trigger,
+    target_class: int,
+    represent: Represent = _as_it_is,
 ) -> dict[str, float]:
     """Accuracies of deployed networks in percent, averaged over the networks.
 
     Args:
         images: (N, H, W, C) uint8 test images without trigger. labels: (N,) int64, their true labels.
+        represent: what the networks were trained on in place of the images, if anything.
 
     Returns:
         ``clean_accuracy``; ``poisoned_accuracy``, on all triggered test images against their true labels (paper, footnote 11);
         ``asr``, the share of triggered test images of the other classes that are assigned to the target class (appendix E.4);
         ``target_class_accuracy``, on the clean test images of the target class.
     """
-    clean, triggered = deployed.predict(images), deployed.predict(stamp_test(images, trigger))
+    clean, triggered = (deployed.predict(represent(part)) for part in (images, stamp_test(images, trigger)))
     return outcome(clean, triggered, labels, target_class)
 
 
@@ -49,19 +63,22 @@ def retrain(
     models: int,
     training: dict[str, Any],
     device: str = "cpu",
+    represent: Represent = _as_it_is,
 ) -> dict[str, float]:
     """Trains networks on the poisoned set without the removed examples and measures them (paper, Tables 1, 3 and 6).
 
     Args:
         train: poisoned images (n, H, W, C) uint8 and labels (n,). test: clean test images and true labels.
+        represent: see ``accuracies``.
         removed: indices of the training examples that a defense removes; empty for no defense.
 
     Returns:
         See ``accuracies``.
     """
     kept = np.setdiff1d(np.arange(len(train[1])), np.asarray(removed, dtype=np.int64))
-    deployed = train_deployed(*train, kept, root=root, models=models, training=training, device=device)
-    return accuracies(deployed, *test, trigger, target_class)
+    images, labels = represent(train[0]), train[1]
+    deployed = train_deployed(images, labels, kept, root=root, models=models, training=training, device=device)
+    return accuracies(deployed, *test, trigger, target_class, represent)
 
 
 def auroc(score: np.ndarray, positive: np.ndarray) -> float:

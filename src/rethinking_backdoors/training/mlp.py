@@ -67,8 +67,9 @@ class Trainer:
         self.models_at_once = self.recipe.models_at_once
 
     def prepare(self, images: np.ndarray) -> torch.Tensor:
-        """(n, H, W, C) uint8 to (n, H W C) float32 in [0, 1] on the device."""
-        return torch.from_numpy(images).to(self.device).flatten(1).float() / 255
+        """(n, H, W, C) uint8 to (n, H W C) float32 in [0, 1] on the device; features (n, D) float32 stay what they are."""
+        inputs = torch.from_numpy(images).to(self.device)
+        return inputs if inputs.is_floating_point() else inputs.flatten(1).float() / 255
 
     def train(
         self, inputs: torch.Tensor, labels: torch.Tensor, subsets: np.ndarray, streams: list[np.random.Generator]

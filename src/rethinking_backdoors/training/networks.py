@@ -6,14 +6,18 @@ import numpy as np
 import torch
 
 from rethinking_backdoors.training import resnet
+from rethinking_backdoors.training.features import Extractor
 
 
-def build(settings: dict, image_shape: tuple[int, ...], classes: int, rng: np.random.Generator) -> torch.nn.Module:
+def build(
+    settings: dict, image_shape: tuple[int, ...], classes: int, rng: np.random.Generator, extractor: Extractor | None = None
+) -> torch.nn.Module:
     """The network that ``settings`` names, initialised from ``rng``; maps (N, C, H, W) in [0, 1] to logits.
 
     Args:
         settings: ``network`` ("mlp": one hidden layer of ``hidden`` rectified units, no biases; "resnet9": see ``resnet``).
         image_shape: (H, W, C).
+        extractor: of the features that an "mlp" works on in place of the pixels.
 
     Raises:
         InputError: images of this shape do not fit the network.
@@ -23,6 +27,8 @@ def build(settings: dict, image_shape: tuple[int, ...], classes: int, rng: np.ra
         network = resnet.ResNet9(classes)
         resnet.reset(network, resnet.draw(network, rng))
         return network
+    if extractor is not None:
+        return torch.nn.Sequential(extractor, _mlp(settings["hidden"], (extractor.settings.components,), classes, rng))
     return _mlp(settings["hidden"], image_shape, classes, rng)
 
 
@@ -41,8 +47,14 @@ def weights(network: torch.nn.Module) -> dict[str, np.ndarray]:
     return {name: value.detach().cpu().numpy() for name, value in network.state_dict().items()}
 
 
-def restore(settings: dict, image_shape: tuple[int, ...], classes: int, parameters: dict[str, np.ndarray]) -> torch.nn.Module:
+def restore(
+    settings: dict,
+    image_shape: tuple[int, ...],
+    classes: int,
+    parameters: dict[str, np.ndarray],
+    extractor: Extractor | None = None,
+) -> torch.nn.Module:
     """The network of ``build`` with the parameters that ``weights`` returned."""
-    network = build(settings, image_shape, classes, np.random.default_rng(0))
+    network = build(settings, image_shape, classes, np.random.default_rng(0), extractor)
     network.load_state_dict({name: torch.from_numpy(value) for name, value in parameters.items()})
     return network
