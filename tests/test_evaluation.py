@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rethinking_backdoors import evaluation
+from rethinking_backdoors import evaluation, metrics
 
 
 def test_accuracies_of_a_hand_made_model():
@@ -48,7 +48,7 @@ def test_a_planted_backdoor_works_until_the_poison_is_removed():
 
 def test_auroc_and_precision_by_hand():
     positive = np.array([True, False, True, False])
-    assert evaluation.auroc(np.array([4.0, 3.0, 2.0, 1.0]), positive) == 75.0
-    assert evaluation.auroc(np.ones(4), positive) == 50.0
-    assert evaluation.precision_at_p(positive, np.array([0, 1, 2, 3])) == 50.0
-    assert evaluation.precision_at_p(positive, np.array([2, 0, 1, 3])) == 100.0
+    assert metrics.auroc(np.array([4.0, 3.0, 2.0, 1.0]), positive) == 75.0
+    assert metrics.auroc(np.ones(4), positive) == 50.0
+    assert metrics.precision_at_p(positive, np.array([0, 1, 2, 3])) == 50.0
+    assert metrics.precision_at_p(positive, np.array([2, 0, 1, 3])) == 100.0

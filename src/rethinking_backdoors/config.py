@@ -45,3 +45,9 @@ def _check_sense(config: dict[str, Any]) -> None:
 def experiments(config: dict[str, Any]) -> dict[int, dict[str, Any]]:
     """The experiments by their number."""
     return {experiment["experiment"]: experiment for experiment in config["experiments"]}
+
+
+def describe(experiment: dict[str, Any]) -> str:
+    """What an experiment is, in a few words: "dirty label, one pixel", "adversarial clean label, four pixels"."""
+    kind = {"clean_label_adversarial": "adversarial clean label"}.get(experiment["attack"], experiment["attack"])
+    return f"{kind}, {experiment['trigger']}".replace("_", " ")

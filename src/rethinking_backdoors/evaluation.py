@@ -66,18 +66,3 @@ def retrain(
     with torch.no_grad():
         deployed = train_deployed(*train, kept, root=root, models=models, training=training, device=device)
         return accuracies(deployed, *test, trigger, target_class, device)
-
-
-def auroc(score: np.ndarray, positive: np.ndarray) -> float:
-    """Area under the ROC curve in percent; 50 where one of the two groups is empty."""
-    from sklearn.metrics import roc_auc_score
-
-    if positive.all() or not positive.any():
-        return 50.0
-    return 100 * float(roc_auc_score(positive, score))
-
-
-def precision_at_p(positive: np.ndarray, order: np.ndarray) -> float:
-    """Share of poisoned examples among the first p of ``order``, p being their number, in percent."""
-    count = int(positive.sum())
-    return 100 * float(positive[order[:count]].mean())
