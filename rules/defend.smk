@@ -20,16 +20,17 @@ rule defend:
 
 
 rule retrain:
+    """All rows of Tables 1, 3 and 6 for one experiment: the same recipe and seeds, only the removed examples differ."""
     input:
         images=seeds(IMAGES),
         poison=seeds(POISON),
-        defense=lambda w: [] if w.defense == "none" else seeds(DEFENSE),
+        defenses=expand(DEFENSE, seed=SEEDS, defense=RULES, allow_missing=True),
     output:
-        seeds(RETRAIN),
+        expand(RETRAIN, seed=SEEDS, defense=DEFENSES, allow_missing=True),
     log:
-        log_of("retrain", "e", "defense"),
+        log_of("retrain", "e"),
     benchmark:
-        benchmark_of("retrain", "e", "defense")
+        benchmark_of("retrain", "e")
     conda:
         "../environment.yml"
     resources:
@@ -40,6 +41,7 @@ rule retrain:
         trigger=lambda w: trigger_of(w.e),
         target_class=config["target_class"],
         seeds=SEEDS,
+        defenses=DEFENSES,
         dataset=DATASET,
         device=config["device"],
     script:

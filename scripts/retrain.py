@@ -4,18 +4,22 @@ from rethinking_backdoors.io import job, read_json, read_npz, write_json
 from rethinking_backdoors.seeds import root
 
 with job(snakemake.log[0]):
-    params, inputs = snakemake.params, snakemake.input
+    params, inputs, output = snakemake.params, snakemake.input, iter(snakemake.output)
+    removals = iter(inputs.defenses)
     for i, seed in enumerate(params.seeds):
-        test = read_npz(inputs.images[i], "test_image", "test_label")
-        measured = retrain(
-            read_poisoned(inputs.images[i], inputs.poison[i]),
-            (test["test_image"], test["test_label"]),
-            read_json(inputs.defense[i])["removed"] if inputs.defense else [],
-            trigger=params.trigger,
-            target_class=params.target_class,
-            root=root(params.dataset, int(snakemake.wildcards.e), seed),
-            models=params.models,
-            training=params.training,
-            device=params.device,
-        )
-        write_json(snakemake.output[i], {**measured, "models": params.models, "recipe": params.training})
+        test = tuple(read_npz(inputs.images[i], "test_image", "test_label").values())
+        train = read_poisoned(inputs.images[i], inputs.poison[i])
+        # Inputs and outputs are ordered seed by seed, within a seed defense by defense; "none" removes nothing and has no file.
+        for defense in params.defenses:
+            measured = retrain(
+                train,
+                test,
+                [] if defense == "none" else read_json(next(removals))["removed"],
+                trigger=params.trigger,
+                target_class=params.target_class,
+                root=root(params.dataset, int(snakemake.wildcards.e), seed),
+                models=params.models,
+                training=params.training,
+                device=params.device,
+            )
+            write_json(next(output), {**measured, "models": params.models, "recipe": params.training})
