@@ -1,5 +1,6 @@
 # The whole replication: config in, tables and figures out. What depends on what stands in rules/, where everything lies in
 # workflow/paths.py, the work is done by the library in src/. `snakemake --cores all` makes everything of config/digits.yaml.
+import json
 import os
 import shlex
 import sys
@@ -27,6 +28,9 @@ try:
 except InputError as error:
     print(error, file=sys.stderr, flush=True)
     os._exit(2)
+
+# The order of keys in the file means nothing, so that it must not rerun anything either.
+config.update(json.loads(json.dumps(config, sort_keys=True)))
 
 # One thread a job: Snakemake runs as many jobs as there are cores.
 for library in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
@@ -60,6 +64,7 @@ include: "rules/figures.smk"
 rule all:
     default_target: True
     input:
+        intermediates(),
         SEEDS_TABLE,
         TABLES,
         SUMMARY,

@@ -20,26 +20,30 @@ rule defend:
 
 
 rule retrain:
+    """All rows of Tables 1, 3 and 6 for one experiment: the same recipe and seeds, only the removed examples differ."""
     input:
         images=seeds(IMAGES),
         poison=seeds(POISON),
-        defense=lambda w: [] if w.defense == "none" else seeds(DEFENSE),
+        defenses=expand(DEFENSE, seed=SEEDS, defense=RULES, allow_missing=True),
+        features=features(),
     output:
-        seeds(RETRAIN),
+        expand(RETRAIN, seed=SEEDS, defense=DEFENSES, allow_missing=True),
     log:
-        log_of("retrain", "e", "defense"),
+        log_of("retrain", "e"),
     benchmark:
-        benchmark_of("retrain", "e", "defense")
+        benchmark_of("retrain", "e")
     conda:
         "../environment.yml"
     resources:
         gpu=int(config["device"] != "cpu"),
     params:
         training=lambda w: training_of(config, int(w.e)),
+        features=config.get("features"),
         models=config["deployed"]["models"],
         trigger=lambda w: trigger_of(w.e),
         target_class=config["target_class"],
         seeds=SEEDS,
+        defenses=DEFENSES,
         dataset=DATASET,
         device=config["device"],
     script:

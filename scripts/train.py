@@ -1,6 +1,7 @@
 from rethinking_backdoors.attacks.poisoning import read_poisoned
 from rethinking_backdoors.io import job
 from rethinking_backdoors.seeds import root
+from rethinking_backdoors.training import features
 from rethinking_backdoors.training.engine import train_shards
 
 with job(snakemake.log[0]):
@@ -13,6 +14,9 @@ with job(snakemake.log[0]):
         print("loader: tensor, so the poisoned set is read from poison.npz and no .beton file is used")
         pairs = zip(snakemake.input.images, snakemake.input.poison, strict=True)
         sets = [read_poisoned(images, poison) for images, poison in pairs]
+    if snakemake.input.features:
+        extractors = [features.load(path, params.features) for path in snakemake.input.features]
+        sets = [(features.extract(images, e), labels) for (images, labels), e in zip(sets, extractors, strict=True)]
     train_shards(
         sets,
         snakemake.output.margins,

@@ -10,7 +10,7 @@ FLOORS = [
     {"io", "seeds", "config"},
     {"attacks", "cifar10", "data", "beton"},
     {"training", "datamodels", "detection", "defenses"},
-    {"evaluation", "strength", "tables"},
+    {"evaluation", "strength", "metrics", "tables"},
     {"summary", "provenance", "figures"},
 ]
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rethinking_backdoors import evaluation
+from rethinking_backdoors import evaluation, metrics
 
 
 def test_accuracies_of_a_hand_made_model():
@@ -38,8 +38,9 @@ def test_a_planted_backdoor_works_until_the_poison_is_removed():
         "momentum": 0.9, "weight_decay": 0.0, "models_at_once": 4,
     }  # fmt: skip
     settings = {"trigger": trigger, "target_class": 1, "root": 3, "models": 4, "training": training}
-    before = evaluation.retrain((bad_images, bad_labels), (images, labels), [], **settings)
-    after = evaluation.retrain((bad_images, bad_labels), (images, labels), list(poisoned), **settings)
+    removals = {"none": [], "oracle": list(poisoned)}
+    measured = evaluation.retrain((bad_images, bad_labels), (images, labels), removals, **settings)
+    before, after = measured["none"], measured["oracle"]
     assert before["clean_accuracy"] > 95
     assert before["asr"] > 90
     assert after["asr"] < 10
@@ -48,7 +49,7 @@ def test_a_planted_backdoor_works_until_the_poison_is_removed():
 
 def test_auroc_and_precision_by_hand():
     positive = np.array([True, False, True, False])
-    assert evaluation.auroc(np.array([4.0, 3.0, 2.0, 1.0]), positive) == 75.0
-    assert evaluation.auroc(np.ones(4), positive) == 50.0
-    assert evaluation.precision_at_p(positive, np.array([0, 1, 2, 3])) == 50.0
-    assert evaluation.precision_at_p(positive, np.array([2, 0, 1, 3])) == 100.0
+    assert metrics.auroc(np.array([4.0, 3.0, 2.0, 1.0]), positive) == 75.0
+    assert metrics.auroc(np.ones(4), positive) == 50.0
+    assert metrics.precision_at_p(positive, np.array([0, 1, 2, 3])) == 50.0
+    assert metrics.precision_at_p(positive, np.array([2, 0, 1, 3])) == 100.0

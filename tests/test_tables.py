@@ -2,9 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rethinking_backdoors.config import describe
 from rethinking_backdoors.defenses.removal import highest_scores
 from rethinking_backdoors.summary import page
-from rethinking_backdoors.tables import COLUMNS, describe, interval, summarize
+from rethinking_backdoors.tables import COLUMNS, interval, summarize
 
 
 def test_the_interval_is_students():

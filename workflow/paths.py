@@ -1,6 +1,7 @@
 # Where everything lies (README, 'What appears where') and which files belong together. Included by the Snakefile, whose
 # names DATASET, SEEDS, RULES, DEFENSES, EXPERIMENTS and config it uses.
 RESULTS = f"results/{DATASET}"
+SHARDS = [f"{shard:05d}" for shard in range(config["models"]["count"] // config["models"]["shard"])]
 OF_SEED = f"{RESULTS}/exp{{e}}/seed{{seed}}"
 OF_ALPHA = f"{OF_SEED}/alpha{{a}}"
 
@@ -64,7 +65,18 @@ def percents(e):
 
 def settings(path):
     """The path for every experiment, subset fraction, seed and rule."""
-    return [item for e in EXPERIMENTS for a in percents(e) for item in expand(path, e=e, a=a, seed=SEEDS, rule=RULES)]
+    keys = {"seed": SEEDS, "rule": RULES, "shard": SHARDS}
+    return [item for e in EXPERIMENTS for a in percents(e) for item in expand(path, e=e, a=a, **keys)]
+
+
+def intermediates():
+    """Every file between the images and the tables. A file that is asked for is made again when it is deleted, with what
+    depends on it; and a fresh clone, which has tables but none of these, makes everything."""
+    per_experiment = [POISON, ATTACK, *([BETON] if config["loader"] == "ffcv" else [])]
+    files = [*seeds(IMAGES), *expand(per_experiment, e=EXPERIMENTS, seed=SEEDS)]
+    files += [file for path in (MARGINS, WEIGHTS, STRENGTH, DETECTION, CONTROL) for file in settings(path)]
+    files += expand(DEFENSE, e=EXPERIMENTS, seed=SEEDS, defense=RULES)
+    return list(dict.fromkeys([*files, *expand(RETRAIN, e=EXPERIMENTS, seed=SEEDS, defense=DEFENSES)]))
 
 
 # What tables and figures need to know of the experiments, so that other changes do not rerun them.
@@ -88,8 +100,7 @@ def models_of(w):
 
 def margins_of(w):
     """Every shard of one experiment and subset fraction, seed by seed."""
-    shards = [f"{shard:05d}" for shard in range(config["models"]["count"] // config["models"]["shard"])]
-    return expand(MARGINS, e=w.e, a=w.a, seed=SEEDS, shard=shards)
+    return expand(MARGINS, e=w.e, a=w.a, seed=SEEDS, shard=SHARDS)
 
 
 def detections_of(w):

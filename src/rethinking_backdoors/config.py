@@ -54,6 +54,10 @@ def _check_sense(config: dict[str, Any]) -> None:
     for name, rule in config["rules"].items():
         if max(rule["sizes"]) > config["images"]["train"] // 2:
             raise InputError(f"The configuration is wrong at rules.{name}.sizes: sizes may not exceed half of images.train.")
+    if "features" in config and not config["images"].get("spare"):
+        raise InputError(
+            "The configuration is wrong at features: they are fitted on images.spare images, of which there are none."
+        )
     if config["models"]["count"] % config["models"]["shard"]:
         raise InputError("The configuration is wrong at models: count must be a multiple of shard.")
     if not config["training"]["peak_epoch"] < config["training"]["epochs"]:
@@ -81,3 +85,9 @@ def training_of(config: dict[str, Any], number: int) -> dict[str, Any]:
     """The section ``training`` as one experiment uses it: where it depends on the attack (Cutout), its attack's value."""
     attack = experiments(config)[number]["attack"]
     return {key: value[attack] if key == "cutout" else value for key, value in config["training"].items()}
+
+
+def describe(experiment: dict[str, Any]) -> str:
+    """What an experiment is, in a few words: "dirty label, one pixel", "adversarial clean label, four pixels"."""
+    kind = {"clean_label_adversarial": "adversarial clean label"}.get(experiment["attack"], experiment["attack"])
+    return f"{kind}, {experiment['trigger']}".replace("_", " ")

@@ -6,42 +6,11 @@ from typing import Any
 import numpy as np
 
 from rethinking_backdoors.attacks.triggers import Trigger, stamp_test
-from rethinking_backdoors.training.engine import Deployed, train_deployed
-
-
-# Maps images (N, H, W, C) uint8 to what the network takes: themselves, or features (N, D) float32.
-Represent = Callable[[np.ndarray], np.ndarray]
-
-
-def _as_it_is(images: np.ndarray) -> np.ndarray:
-    return images
-
-
-def accuracies(
-    deployed: Deployed,
-    images: np.ndarray,
-    labels: np.ndarray,
-    trigger: Trigger,
-    target_class: int,
-    represent: Represent = _as_it_is,
-) -> dict[str, float]:
-    """Accuracies of deployed networks in percent, averaged over the networks.
-
-    Args:
-        images: (N, H, W, C) uint8 test images without trigger. labels: (N,) int64, their true labels.
-        represent: what the networks were trained on in place of the images, if anything.
-
-    Returns:
-        ``clean_accuracy``; ``poisoned_accuracy``, on all triggered test images against their true labels (paper, footnote 11);
-        ``asr``, the share of triggered test images of the other classes that are assigned to the target class (appendix E.4);
-        ``target_class_accuracy``, on the clean test images of the target class.
-    """
-    clean, triggered = (deployed.predict(represent(part)) for part in (images, stamp_test(images, trigger)))
-    return outcome(clean, triggered, labels, target_class)
+from rethinking_backdoors.training.engine import train_deployed
 
 
 def outcome(clean: np.ndarray, triggered: np.ndarray, labels: np.ndarray, target_class: int) -> dict[str, float]:
-    """The measures of ``accuracies`` from predictions (models, N) on clean and on triggered test images."""
+    """The measures of ``retrain`` from predictions (models, N) on clean and on triggered test images with labels (N,)."""
     target = labels == target_class
     shares = {
         "clean_accuracy": clean == labels,
@@ -55,7 +24,7 @@ def outcome(clean: np.ndarray, triggered: np.ndarray, labels: np.ndarray, target
 def retrain(
     train: tuple[np.ndarray, np.ndarray],
     test: tuple[np.ndarray, np.ndarray],
-    removed: Sequence[int],
+    removals: dict[str, Sequence[int]],
     *,
     trigger: Trigger,
     target_class: int,
@@ -63,34 +32,25 @@ def retrain(
     models: int,
     training: dict[str, Any],
     device: str = "cpu",
-    represent: Represent = _as_it_is,
-) -> dict[str, float]:
-    """Trains networks on the poisoned set without the removed examples and measures them (paper, Tables 1, 3 and 6).
+    represent: Callable[[np.ndarray], np.ndarray] = lambda images: images,
+) -> dict[str, dict[str, float]]:
+    """Trains networks on the poisoned set without what each defense removes, and measures them (paper, Tables 1, 3 and 6).
 
     Args:
-        train: poisoned images (n, H, W, C) uint8 and labels (n,). test: clean test images and true labels.
-        represent: see ``accuracies``.
-        removed: indices of the training examples that a defense removes; empty for no defense.
+        train: poisoned images (n, H, W, C) uint8 and labels (n,). test: clean test images (N, H, W, C) and their true labels.
+        removals: for each defense the indices of the training examples that it removes; empty for no defense.
+        represent: maps images to what the networks take in their place, if anything: features (N, D) float32.
 
     Returns:
-        See ``accuracies``.
+        For each defense percentages, averaged over the networks: ``clean_accuracy``; ``poisoned_accuracy``, on all triggered test
+        images against their true labels (footnote 11); ``asr``, the share of triggered test images of the other classes that
+        are assigned to the target class (appendix E.4); ``target_class_accuracy``, on the clean test images of that class.
     """
-    kept = np.setdiff1d(np.arange(len(train[1])), np.asarray(removed, dtype=np.int64))
-    images, labels = represent(train[0]), train[1]
-    deployed = train_deployed(images, labels, kept, root=root, models=models, training=training, device=device)
-    return accuracies(deployed, *test, trigger, target_class, represent)
-
-
-def auroc(score: np.ndarray, positive: np.ndarray) -> float:
-    """Area under the ROC curve in percent; 50 where one of the two groups is empty."""
-    from sklearn.metrics import roc_auc_score
-
-    if positive.all() or not positive.any():
-        return 50.0
-    return 100 * float(roc_auc_score(positive, score))
-
-
-def precision_at_p(positive: np.ndarray, order: np.ndarray) -> float:
-    """Share of poisoned examples among the first p of ``order``, p being their number, in percent."""
-    count = int(positive.sum())
-    return 100 * float(positive[order[:count]].mean())
+    inputs, labels = represent(train[0]), train[1]
+    clean, triggered = represent(test[0]), represent(stamp_test(test[0], trigger))
+    measured = {}
+    for defense, removed in removals.items():
+        kept = np.setdiff1d(np.arange(len(labels)), np.asarray(removed, dtype=np.int64))
+        deployed = train_deployed(inputs, labels, kept, root=root, models=models, training=training, device=device)
+        measured[defense] = outcome(deployed.predict(clean), deployed.predict(triggered), test[1], target_class)
+    return measured

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from rethinking_backdoors.tables import describe
+from rethinking_backdoors.config import describe
 
 HEAD = """# {dataset}: what came out
 

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from rethinking_backdoors.detection.scores import ranking
-from rethinking_backdoors.evaluation import auroc, precision_at_p
 from rethinking_backdoors.io import read_json, read_npz
+from rethinking_backdoors.metrics import auroc, precision_at_p
 
 TABLES = ("table1", "table2", "table3", "table4", "table6", "defenses")
 COLUMNS = ["table", "experiment", "row", "column", "seed", "value"]
@@ -121,7 +120,7 @@ def interval(values: np.ndarray) -> tuple[float, float, float]:
     mean, count = float(np.mean(values)), len(values)
     if count < 2:
         return mean, float("nan"), float("nan")
-    half = float(student_t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
+    half = float(stdtrit(count - 1, 0.975) * np.std(values, ddof=1) / np.sqrt(count))
     return mean, mean - half, mean + half
 
 
@@ -140,9 +139,3 @@ def summarize(seeds: pd.DataFrame, table: str) -> pd.DataFrame:
             low, high = np.clip([low, high], 0, 100)
         lines.append((experiment, row, column, *np.round([value, low, high], 4), len(cell)))
     return pd.DataFrame(lines, columns=["experiment", "row", "column", "value", "low", "high", "seeds"])
-
-
-def describe(experiment: dict[str, Any]) -> str:
-    """What an experiment is, in a few words: "dirty label, one pixel", "adversarial clean label, four pixels"."""
-    kind = {"clean_label_adversarial": "adversarial clean label"}.get(experiment["attack"], experiment["attack"])
-    return f"{kind}, {experiment['trigger']}".replace("_", " ")

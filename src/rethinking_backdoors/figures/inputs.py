@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rethinking_backdoors.config import describe
 from rethinking_backdoors.io import read_array, read_npz
-from rethinking_backdoors.tables import describe
 
 Experiments = dict[int, dict[str, Any]]
 

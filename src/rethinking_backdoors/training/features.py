@@ -1,8 +1,8 @@
 """Fixed random-patch features: what lets a small network on a CPU learn natural images.
 
 Random patches of images that are not trained on become filters; their rectified responses, averaged over a coarse grid, are
-standardised and reduced to their principal components. Nothing here is trained on labels. Source: Coates, Lee and Ng 2011 (single-layer
-networks), with patches themselves as the dictionary.
+standardised and reduced to their principal components. Nothing here is trained on labels. Source: Coates, Lee and Ng 2011
+(single-layer networks), with patches themselves as the dictionary.
 """
 
 from collections.abc import Callable
@@ -80,8 +80,8 @@ def fit(images: np.ndarray, settings: FeatureSettings, rng: np.random.Generator)
         images: (N, H, W, C) uint8 images that are used for nothing else.
 
     Returns:
-        ``filters`` (patches, C, size, size), ``offset`` (patches,), ``center`` (2 patches grid^2,) and ``projection`` (2 patches grid^2,
-        components), float32. The features have mean square norm ``components`` on ``images``.
+        ``filters`` (patches, C, size, size), ``offset`` (patches,), ``center`` (2 patches grid^2,) and ``projection`` (2 patches
+        grid^2, components), float32. The features have mean square norm ``components`` on ``images``.
     """
     from sklearn.decomposition import PCA
 

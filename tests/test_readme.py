@@ -1,0 +1,30 @@
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_results_table_is_that_of_the_committed_tables(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import readme
+
+    text = (ROOT / "README.md").read_text()
+    assert readme.fresh(text) == text
+    assert text.count("| 8 | clean label, two columns |") == 1
+
+
+def test_the_library_example_runs(tmp_path, monkeypatch):
+    import numpy as np
+
+    from rethinking_backdoors.training.subsets import masks
+
+    drawn = masks(0, 0.5, range(300), 100)
+    np.save(tmp_path / "masks.npy", drawn)
+    values = np.random.default_rng(0).standard_normal((300, 100))
+    values[:, :10] += drawn[:, :10].sum(1, keepdims=True)
+    np.save(tmp_path / "margins.npy", values)
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "README.md").read_text()
+    code = text.split("```python\n")[1].split("```")[0]
+    names = {}
+    exec(code, names)
+    assert set(names["ranking"](names["found"]["score"], seed=0)[:10]) == set(range(10))
