@@ -26,6 +26,15 @@ SETTINGS = {key: value for key, value in TRAINING.items() if key != "network"}
 RECIPE = Recipe(**SETTINGS)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    # Several threads gain nothing at this size, and wait for each other where the machine has other work.
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def data():
     rng = np.random.default_rng(0)
