@@ -88,7 +88,9 @@ def _ascend(pairs, linear, found, lowest, tolerance, objective, certified):
         barred[:] = 0.0
         for member in members:
             barred[member] = -np.inf
-            _update(gain, pairs[member], nothing, barred)
+            row = pairs[member]
+            for i in range(n):
+                gain[i] += row[i]
         high = _update(gain, nothing, nothing, barred)
         best, position, incoming = _steepest(pairs, gain, barred, high, members, lowest, candidates)
         while best > tolerance:
