@@ -1,7 +1,8 @@
 # images -> poisoned training sets (paper, section 5, Table 1, Figure 6).
 rule images:
     output:
-        seeds(IMAGES),
+        images=seeds(IMAGES),
+        source=SOURCE,
     log:
         log_of("images"),
     benchmark:

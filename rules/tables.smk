@@ -17,6 +17,7 @@ rule summary:
     input:
         tables=TABLES,
         captions=[caption_of(number) for number in NUMBERS],
+        source=SOURCE,
     output:
         SUMMARY,
     log:
@@ -33,10 +34,8 @@ rule summary:
 rule record:
     """Cost and provenance. A rerun that reproduces every byte on like hardware leaves the record as it was."""
     input:
-        SEEDS_TABLE,
-        TABLES,
-        SUMMARY,
-        FIGURES,
+        results=[SEEDS_TABLE, TABLES, SUMMARY, FIGURES],
+        source=SOURCE,
     output:
         cost=update(COST),
         provenance=update(PROVENANCE),

@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "rethinking_backdoors"
 FLOORS = [
     {"io", "seeds", "config"},
-    {"attacks", "data", "beton"},
+    {"attacks", "cifar10", "data", "beton"},
     {"training", "datamodels", "detection", "defenses"},
     {"evaluation", "strength", "metrics", "tables"},
     {"summary", "provenance", "figures"},

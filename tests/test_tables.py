@@ -44,6 +44,9 @@ def test_the_page_shows_every_cell():
     text = page("digits", tables, experiments, {"figure3": "What to look at.\n"})
     assert text.count("| 1 | dirty label, one pixel | refined | 91.0 [88.5, 93.5] |") == 6
     assert "![figure3](../../figures/digits/figure3.png)" in text
+    assert "not the official" not in text
+    text = page("cifar10", tables, experiments, {}, "the file declares 20 test images to be inexact")
+    assert "\nThe data are not the official ones throughout: the file declares 20 test images to be inexact.\n" in text
     assert describe(experiments[1]) == "dirty label, one pixel"
 
 

@@ -6,6 +6,7 @@ OF_SEED = f"{RESULTS}/exp{{e}}/seed{{seed}}"
 OF_ALPHA = f"{OF_SEED}/alpha{{a}}"
 
 IMAGES = f"{RESULTS}/images/seed{{seed}}.npz"
+SOURCE = f"{RESULTS}/images/source.json"
 ADVERSARY = f"{RESULTS}/adversary/seed{{seed}}.npz"
 POISON = f"{OF_SEED}/poison.npz"
 ATTACK = f"{OF_SEED}/attack.json"
@@ -74,7 +75,7 @@ def intermediates():
 
 # What tables and figures need to know of the experiments, so that other changes do not rerun them.
 SHOWN = {e: {key: experiment[key] for key in ("attack", "trigger", "alphas")} for e, experiment in EXPERIMENTS.items()}
-NETWORK = {key: config["training"][key] for key in ("network", "hidden")}
+NETWORK = {key: config["training"][key] for key in ("network", "hidden") if key in config["training"]}
 
 
 def is_adversarial(e):

@@ -1,8 +1,17 @@
 """Data sets: where the images come from and how they are split."""
 
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import numpy as np
 
+from rethinking_backdoors import cifar10
 from rethinking_backdoors.io import InputError
+
+# Draws one seed's arrays from the seed's stream.
+Draw = Callable[[np.random.Generator], dict[str, np.ndarray]]
 
 
 def digits(train: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -28,4 +37,66 @@ def digits(train: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     return dict(zip(("train_image", "test_image", "train_label", "test_label"), parts, strict=True))
 
 
-SOURCES = {"digits": digits}
+def stratified(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws ``count`` examples so that every class has its share of them, give or take one.
+
+    Args:
+        labels: (N,) int64.
+
+    Returns:
+        (count,) int64, sorted positions; all of them if ``count`` is N.
+
+    Raises:
+        InputError: more examples are asked for than there are.
+    """
+    if count > len(labels):
+        raise InputError(f"The section images asks for {count} examples where only {len(labels)} are left.")
+    shuffled = rng.permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    # Evenly spaced places in a row that is sorted by class fall on each class as often as its share says.
+    places = (np.arange(count) * len(labels) + rng.integers(len(labels))) // count
+    return np.sort(by_class[places])
+
+
+def split(arrays: cifar10.Arrays, rng: np.random.Generator, *, train: int, test: int, spare: int) -> dict[str, np.ndarray]:
+    """One seed's part of a data set with a fixed test set: stratified draws, in the data set's own order.
+
+    Args:
+        arrays: as ``cifar10.load`` returns them.
+        train, test: how many examples of the training and of the test images.
+        spare: how many of the other training images.
+
+    Returns:
+        ``train_image`` (train, H, W, C) uint8, ``train_label`` (train,) int64, ``test_image``, ``test_label``, and if ``spare``
+        is not 0 ``spare_image`` (spare, H, W, C), none of them a training example.
+    """
+    chosen, tested = stratified(arrays["y_train"], train, rng), stratified(arrays["y_test"], test, rng)
+    made = {"train_image": arrays["x_train"][chosen], "train_label": arrays["y_train"][chosen]}
+    made |= {"test_image": arrays["x_test"][tested], "test_label": arrays["y_test"][tested]}
+    if spare:
+        others = np.setdiff1d(np.arange(len(arrays["y_train"])), chosen)
+        made["spare_image"] = arrays["x_train"][others[stratified(arrays["y_train"][others], spare, rng)]]
+    return made
+
+
+def open_source(images: dict[str, Any]) -> tuple[Draw, dict[str, Any]]:
+    """Opens the data set that the configuration's section ``images`` names.
+
+    Returns:
+        The function that draws the arrays of one seed (see ``digits`` and ``split``), and what was read: ``source``, ``origin``,
+        ``sha256``, ``official``, ``note`` (what is not official, in words; empty otherwise).
+    """
+    if images["source"] == "cifar10":
+        arrays, facts = cifar10.load(images["folder"], images["download"])
+        return partial(split, arrays, **{key: images[key] for key in ("train", "test", "spare")}), facts
+    return partial(digits, images["train"]), _digits_facts()
+
+
+def _digits_facts() -> dict[str, Any]:
+    """What scikit-learn ships as digits; the checksum is of its images and labels."""
+    import sklearn
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    sha256 = hashlib.sha256(data.images.tobytes() + data.target.astype(np.int64).tobytes()).hexdigest()
+    return {"source": "digits", "origin": f"scikit-learn {sklearn.__version__}", "sha256": sha256, "official": True, "note": ""}

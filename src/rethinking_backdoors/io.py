@@ -8,6 +8,7 @@ import sys
 import tempfile
 import traceback
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ def read_npz(path: str | Path, *names: str) -> dict[str, np.ndarray]:
         raise InputError(f"{path} does not exist: make it first or correct the path.") from None
     except KeyError as error:
         raise InputError(f"{path} lacks an array ({error.args[0]}): it is not a file of this project's kind.") from None
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, AttributeError):
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error, AttributeError):
         raise InputError(f"{path} is truncated or no .npz file: delete it and run the workflow again.") from None
 
 

@@ -41,15 +41,17 @@ def elapsed(benchmarks: str | Path) -> float:
     return round(max(ends.values()) - min(starts), 1)
 
 
-def describe(config: dict[str, Any], results: list[str], benchmarks: str | Path) -> dict[str, Any]:
+def describe(config: dict[str, Any], results: list[str], benchmarks: str | Path, images: dict[str, Any]) -> dict[str, Any]:
     """Configuration, code, machine and results of a run, without dates.
 
     Args:
         results: the files that the record is about; their SHA-256 go into it.
+        images: which data were read, as ``data.open_source`` says.
     """
     return {
         "dataset": config["dataset"],
         "configuration": digest(config),
+        "images": images,
         "commit": _git("rev-parse", "HEAD")
         + ("" if not _git("status", "--porcelain", "src", "scripts", "rules") else " with changes"),
         "hardware": hardware(),
@@ -71,11 +73,11 @@ def hardware() -> str:
 
 
 def same_results(record: str | Path, fresh: dict[str, Any]) -> bool:
-    """Whether an existing record is of the same configuration and hardware and of byte-identical results."""
+    """Whether an existing record is of the same configuration, images and hardware and of byte-identical results."""
     if not Path(record).exists() or Path(record).stat().st_size == 0:
         return False
     old = read_json(record)
-    return all(old.get(key) == fresh[key] for key in ("configuration", "hardware", "sha256"))
+    return all(old.get(key) == fresh[key] for key in ("configuration", "images", "hardware", "sha256"))
 
 
 def _git(*arguments: str) -> str:

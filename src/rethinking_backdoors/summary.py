@@ -39,15 +39,19 @@ that the class itself was damaged.""",
 }
 
 
-def page(dataset: str, tables: dict[str, pd.DataFrame], experiments: dict[int, dict], captions: dict[str, str]) -> str:
+def page(
+    dataset: str, tables: dict[str, pd.DataFrame], experiments: dict[int, dict], captions: dict[str, str], note: str = ""
+) -> str:
     """The whole page.
 
     Args:
         tables: by name, each in the long form of ``tables.summarize``.
         captions: text of each figure by its name, "figure3".
+        note: what is not the official data, in words; empty if everything is.
     """
     seeds = int(max(table["seeds"].max() for table in tables.values()))
     parts = [HEAD.format(dataset=dataset, seeds=seeds)]
+    parts += [f"The data are not the official ones throughout: {note}."] if note else []
     parts += [f"{text}\n\n{_markdown(tables[name], experiments)}" for name, text in TEXTS.items()]
     if captions:
         parts.append("## Figures")
