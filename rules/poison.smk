@@ -29,11 +29,14 @@ rule adversary:
         benchmark_of("adversary")
     conda:
         "../environment.yml"
+    resources:
+        gpu=int(config["device"] != "cpu"),
     params:
         training=config.get("adversary", {}).get("training"),
         network=NETWORK,
         seeds=SEEDS,
         dataset=DATASET,
+        device=config["device"],
     script:
         "../scripts/adversary.py"
 
@@ -51,10 +54,13 @@ rule poison:
         benchmark_of("poison", "e")
     conda:
         "../environment.yml"
+    resources:
+        gpu=lambda w: int(config["device"] != "cpu" and is_adversarial(w.e)),
     params:
         attack=attack_of,
         ascent=lambda w: config["adversary"]["attack"] if is_adversarial(w.e) else None,
         network=lambda w: NETWORK if is_adversarial(w.e) else None,
+        device=lambda w: config["device"] if is_adversarial(w.e) else None,
         seeds=SEEDS,
         dataset=DATASET,
     script:

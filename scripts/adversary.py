@@ -9,4 +9,5 @@ with job(snakemake.log[0]):
         images, labels = read_npz(path, "train_image", "train_label").values()
         rng = generator(root(params.dataset, 0, seed), "adversary")
         network = networks.build(params.network, images.shape[1:], int(labels.max()) + 1, rng)
-        write_npz(output, **networks.weights(train_robust(network, images, labels, **params.training, rng=rng)))
+        robust = train_robust(network, images, labels, **params.training, rng=rng, device=params.device)
+        write_npz(output, **networks.weights(robust))

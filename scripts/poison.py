@@ -16,7 +16,7 @@ with job(snakemake.log[0]):
 
             shape, classes = images.shape[1:], int(labels.max()) + 1
             network = networks.restore(params.network, shape, classes, read_npz(inputs.adversary[i]))
-            perturb = partial(adversarial.perturb, network=network, **params.ascent)
+            perturb = partial(adversarial.perturb, network=network, device=params.device, **params.ascent)
         rng = generator(root(params.dataset, int(snakemake.wildcards.e), seed), "poison")
         made = poison(images, labels, **params.attack, rng=rng, perturb=perturb)
         write_npz(output.poison[i], index=made.index, image=made.image, label=made.label)

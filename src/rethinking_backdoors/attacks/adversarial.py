@@ -15,7 +15,8 @@ def ascend(
     """Projected gradient ascent on the cross-entropy inside the L2 ball and the valid pixel range.
 
     Args:
-        network: maps (N, C, H, W) in [0, 1] to logits (N, classes).
+        network: maps (N, C, H, W) in [0, 1] to logits (N, classes); runs in evaluation mode, so that no image's result depends
+            on the others (batch normalisation).
         images: (N, C, H, W) float in [0, 1].
         labels: (N,) int64.
         radius: L2 radius of the ball round each image.
@@ -24,6 +25,8 @@ def ascend(
     Returns:
         The perturbed images, (N, C, H, W) in [0, 1], each within ``radius`` of its original.
     """
+    training = network.training
+    network.eval()
     delta = torch.zeros_like(images)
     for _ in range(steps):
         delta.requires_grad_(True)
@@ -36,6 +39,7 @@ def ascend(
             delta = delta * (radius / norm).clamp_max(1)
             # Clipping a point of the ball to the cube, which holds the centre, never leaves the ball.
             delta = (images + delta).clamp(0, 1) - images
+    network.train(training)
     return (images + delta).detach()
 
 
@@ -50,6 +54,7 @@ def train_robust(
     batch_size: int,
     learning_rate: float,
     rng: np.random.Generator,
+    device: str = "cpu",
 ) -> torch.nn.Module:
     """Trains ``network`` in place on adversarial examples made anew for every batch (SGD, momentum 0.9, triangular rate).
 
@@ -57,21 +62,22 @@ def train_robust(
         images: (n, H, W, C) uint8. labels: (n,) int64.
         radius, steps: of the inner ascent; its step size is 2.5 radius / steps.
     """
-    x, y = to_unit(images), torch.from_numpy(labels)
+    network.to(device).train()
+    x, y = to_unit(images).to(device), torch.from_numpy(labels).to(device)
     optimizer = torch.optim.SGD(network.parameters(), lr=learning_rate, momentum=0.9, weight_decay=5e-4)
     total = epochs * (len(x) // batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, learning_rate, total, pct_start=0.2, anneal_strategy="linear", cycle_momentum=False
     )
     for _ in range(epochs):
-        order = torch.from_numpy(rng.permutation(len(x)))
+        order = torch.from_numpy(rng.permutation(len(x))).to(device)
         for batch in order[: len(x) // batch_size * batch_size].split(batch_size):
             hard = ascend(network, x[batch], y[batch], radius=radius, steps=steps, step_size=2.5 * radius / steps)
             optimizer.zero_grad(set_to_none=True)
             functional.cross_entropy(network(hard), y[batch]).backward()
             optimizer.step()
             schedule.step()
-    return network
+    return network.eval()
 
 
 def to_unit(images: np.ndarray) -> torch.Tensor:
@@ -81,9 +87,10 @@ def to_unit(images: np.ndarray) -> torch.Tensor:
 
 def to_bytes(images: torch.Tensor) -> np.ndarray:
     """(N, C, H, W) float in [0, 1] to (N, H, W, C) uint8, rounded."""
-    return (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+    return (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
-def perturb(images: np.ndarray, labels: np.ndarray, network: torch.nn.Module, **ascent: float) -> np.ndarray:
+def perturb(images: np.ndarray, labels: np.ndarray, network: torch.nn.Module, device: str = "cpu", **ascent: float) -> np.ndarray:
     """``ascend`` on bytes: (p, H, W, C) uint8 images with labels (p,) in, perturbed images of the same shape and type out."""
-    return to_bytes(ascend(network, to_unit(images), torch.from_numpy(labels), **ascent))
+    x, y = to_unit(images).to(device), torch.from_numpy(labels).to(device)
+    return to_bytes(ascend(network.to(device), x, y, **ascent))
