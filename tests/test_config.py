@@ -9,11 +9,11 @@ from rethinking_backdoors.io import InputError
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
-DIGITS = yaml.safe_load((ROOT / "config/digits.yaml").read_text())
+DIGITS, CIFAR10 = (yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()) for name in ("digits", "cifar10"))
 
 
-def changed(*path_and_value):
-    config = copy.deepcopy(DIGITS)
+def changed(*path_and_value, base=DIGITS):
+    config = copy.deepcopy(base)
     *path, last, value = path_and_value
     place = config
     for key in path:
@@ -22,9 +22,10 @@ def changed(*path_and_value):
     return config
 
 
-def test_the_shipped_configuration_is_valid():
-    check(DIGITS, SCHEMA)
-    assert list(experiments(DIGITS)) == [1, 2, 3, 4, 5, 6, 7, 8]
+@pytest.mark.parametrize("config", [DIGITS, CIFAR10], ids=["digits", "cifar10"])
+def test_a_shipped_configuration_is_valid(config):
+    check(config, SCHEMA)
+    assert list(experiments(config)) == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,18 @@ def test_the_shipped_configuration_is_valid():
         (changed("rules", "ours", "sizes", [10, 800]), "rules.ours.sizes"),
         (changed("training", "peak_epoch", 10), "peak_epoch"),
         (changed("loader", "webdataset"), "loader"),
+        (changed("training", "network", "vgg"), "training.network"),
+        (changed("training", "cutout", 4), "cutout"),
+        (changed("training", "hidden", 32, base=CIFAR10), "hidden"),
+        (changed("training", "precision", "fp8", base=CIFAR10), "training.precision"),
+        (changed("training", "cutout", "dirty_label", -1, base=CIFAR10), "training.cutout.dirty_label"),
+        (changed("training", "cutout", {"dirty_label": 4}, base=CIFAR10), "clean_label"),
+        (changed("training", {"epochs": 24}, base=CIFAR10), "'network' is a required property"),
+        (changed("images", "source", "mnist"), "images.source"),
+        (changed("images", "folder", "data"), "folder"),
+        (changed("images", "train", 50001, base=CIFAR10), "images.train"),
+        (changed("images", "spare", -1, base=CIFAR10), "images.spare"),
+        (changed("images", {"source": "cifar10", "train": 50000}, base=CIFAR10), "'test' is a required property"),
     ],
 )
 def test_a_wrong_value_is_named_in_one_sentence(config, named):

@@ -170,6 +170,58 @@ def test_a_truncated_file_is_named_without_a_traceback(folder):
         path.write_bytes(whole)
 
 
+def test_the_record_says_which_images_were_read(folder):
+    import json
+
+    source = json.loads((folder / RESULTS / "images/source.json").read_text())
+    assert source["origin"].startswith("scikit-learn ")
+    assert json.loads((folder / RESULTS / "provenance.json").read_text())["images"] == source
+    assert "not the official" not in (folder / RESULTS / "summary.md").read_text()
+
+
+def other_images(config):
+    config["images"] = {"source": "cifar10", "train": 200, "test": 50, "spare": 20, "folder": "my images", "download": False}
+
+
+def test_cifar10_is_read_from_the_configured_folder(tmp_path, monkeypatch):
+    import json
+
+    monkeypatch.delenv("CIFAR10_ROOT", raising=False)
+    (tmp_path / "my images").mkdir()
+    black = {f"x_{part}": np.zeros((size, 32, 32, 3), np.uint8) for part, size in (("train", 50_000), ("test", 10_000))}
+    labels = {f"y_{part}": np.arange(size) % 10 for part, size in (("train", 50_000), ("test", 10_000))}
+    np.savez_compressed(tmp_path / "my images/cifar10.npz", **black, **labels)
+    code, text = snakemake(tmp_path, "--until", "images", config=variant(tmp_path, other_images))
+    assert code == 0, text[-3000:]
+    source = json.loads((tmp_path / RESULTS / "images/source.json").read_text())
+    assert (source["origin"], source["official"]) == ("cifar10.npz", False)
+    with np.load(tmp_path / RESULTS / "images/seed3.npz") as made:
+        assert {name: made[name].shape for name in made.files} == {
+            "train_image": (200, 32, 32, 3),
+            "train_label": (200,),
+            "test_image": (50, 32, 32, 3),
+            "test_label": (50,),
+            "spare_image": (20, 32, 32, 3),
+        }
+
+
+def test_missing_data_end_in_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.delenv("CIFAR10_ROOT", raising=False)
+    code, text = snakemake(tmp_path, "--until", "images", config=variant(tmp_path, other_images))
+    assert code == 1
+    assert "CIFAR-10 is not in my images: put cifar-10-batches-py (torchvision's layout) or cifar10.npz there" in text
+    assert "Traceback" not in text
+
+
+def test_the_whole_paper_can_be_planned_without_data(tmp_path, monkeypatch):
+    monkeypatch.delenv("CIFAR10_ROOT", raising=False)
+    plan = planned(tmp_path, ROOT / "config/cifar10.yaml")
+    # Eight experiments, the second with two subset fractions, 100 shards of 1,000 models each.
+    assert plan["train"] == 900
+    assert (plan["poison"], plan["datamodel"], plan["detect"], plan["retrain"]) == (8, 9, 18, 24)
+    assert sum(plan.values()) < 1500
+
+
 def test_lint_is_clean():
     done = subprocess.run([sys.executable, "-m", "snakemake", "--lint"], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
