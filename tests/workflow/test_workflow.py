@@ -125,6 +125,20 @@ def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(folder, tmp_
     assert not {"images", "adversary", "poison", "beton"} & set(plan)
 
 
+def test_a_truncated_file_is_named_without_a_traceback(folder):
+    path = folder / RESULTS / "exp5/seed0/alpha50/detection_ours.npz"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:200])
+    try:
+        code, text = snakemake(folder, "--forcerun", "defend", "--until", "defend", RESULTS / "exp5/seed0/defenses/ours.json")
+        assert code == 1
+        assert "detection_ours.npz is truncated or no .npz file: delete it and run the workflow again." in text
+        assert "Traceback" not in text
+    finally:
+        path.write_bytes(whole)
+
+
+# Below the tests that use the same folder: after a run with the other loader its training counts as out of date.
 def test_the_beton_gives_the_same_margins_as_the_arrays(folder, tmp_path):
     pytest.importorskip("ffcv", reason="ffcv is not installed here")
 
@@ -155,19 +169,6 @@ def test_a_bad_value_ends_in_one_sentence_and_exit_code_2(tmp_path, change, name
     assert named in text
     assert "Traceback" not in text
     assert text.strip().count("\n") == 0
-
-
-def test_a_truncated_file_is_named_without_a_traceback(folder):
-    path = folder / RESULTS / "exp5/seed0/alpha50/detection_ours.npz"
-    whole = path.read_bytes()
-    path.write_bytes(whole[:200])
-    try:
-        code, text = snakemake(folder, "--forcerun", "defend", "--until", "defend", RESULTS / "exp5/seed0/defenses/ours.json")
-        assert code == 1
-        assert "detection_ours.npz is truncated or no .npz file: delete it and run the workflow again." in text
-        assert "Traceback" not in text
-    finally:
-        path.write_bytes(whole)
 
 
 def test_the_record_says_which_images_were_read(folder):
@@ -218,7 +219,7 @@ def test_the_whole_paper_can_be_planned_without_data(tmp_path, monkeypatch):
     plan = planned(tmp_path, ROOT / "config/cifar10.yaml")
     # Eight experiments, the second with two subset fractions, 100 shards of 1,000 models each.
     assert plan["train"] == 900
-    assert (plan["poison"], plan["datamodel"], plan["detect"], plan["retrain"]) == (8, 9, 18, 24)
+    assert (plan["poison"], plan["datamodel"], plan["detect"], plan["retrain"]) == (8, 9, 18, 8)
     assert sum(plan.values()) < 1500
 
 
