@@ -73,7 +73,7 @@ def intermediates():
     """Every file between the images and the tables. A file that is asked for is made again when it is deleted, with what
     depends on it; and a fresh clone, which has tables but none of these, makes everything."""
     per_experiment = [POISON, ATTACK, *([BETON] if config["loader"] == "ffcv" else [])]
-    files = [*seeds(IMAGES), *expand(per_experiment, e=EXPERIMENTS, seed=SEEDS)]
+    files = [*seeds(IMAGES), SOURCE, *expand(per_experiment, e=EXPERIMENTS, seed=SEEDS)]
     files += [file for path in (MARGINS, WEIGHTS, STRENGTH, DETECTION, CONTROL) for file in settings(path)]
     files += expand(DEFENSE, e=EXPERIMENTS, seed=SEEDS, defense=RULES)
     return list(dict.fromkeys([*files, *expand(RETRAIN, e=EXPERIMENTS, seed=SEEDS, defense=DEFENSES)]))
