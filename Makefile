@@ -5,7 +5,7 @@ BIN := .venv/bin
 # ffcv is built from source against two modules of OpenCV only (tools/ffcv-build).
 BUILD_ENV = PKG_CONFIG_PATH="$(CURDIR)/tools/ffcv-build" CPLUS_INCLUDE_PATH="$(CURDIR)/tools/ffcv-build/include:/usr/include/opencv4"
 
-.PHONY: reproduce test lock clean
+.PHONY: reproduce test benchmark lock clean
 
 reproduce: .venv/.ready
 	$(BIN)/python -m snakemake --cores $(CORES)
@@ -16,6 +16,9 @@ test: .venv/.ready
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m snakefmt --check Snakefile rules
 	$(BIN)/python -m pytest
+
+benchmark: .venv/.ready
+	$(BIN)/python benchmarks/training.py
 
 .venv/.ready: requirements.lock overrides.txt pyproject.toml tools/system.sh
 	PY="$(PY)" sh tools/system.sh

@@ -1,7 +1,9 @@
 """The poisoned training set as an FFCV .beton file. The one module that knows ffcv (which takes seconds to import)."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,26 +56,35 @@ def stream(
     Raises:
         InputError: the file is missing, truncated or not a .beton file.
     """
-    from ffcv.fields.basics import IntDecoder
-    from ffcv.fields.ndarray import NDArrayDecoder
-    from ffcv.loader import Loader, OrderOption
-
+    path, count = Path(path), None if orders is None else orders.shape[1]
     try:
-        loader = Loader(
-            str(path),
-            batch_size=batch_size,
-            num_workers=workers,
-            order=OrderOption.SEQUENTIAL,
-            indices=None if orders is None else orders[0],
-            drop_last=orders is not None,
-            pipelines={"image": [NDArrayDecoder()], "label": [IntDecoder()]},
-        )
+        loader = _loader(str(path), path.stat().st_mtime_ns, batch_size, workers, count)
         for order in [None] if orders is None else orders:
             if order is not None:
-                # One loader for all epochs, because each one compiles its pipeline: "sequential" means as the indices stand.
                 loader.traversal_order.indices = order
             for image, label in loader:
                 # ffcv reuses its batch buffers.
                 yield np.array(image), np.array(label).reshape(-1).astype(np.int64)
     except (AssertionError, OSError, ValueError, IndexError) as error:
         raise InputError(f"{path} is truncated or no .beton file ({error}): delete it and run the workflow again.") from None
+
+
+@functools.lru_cache(maxsize=4)
+def _loader(path: str, changed: int, batch_size: int, workers: int, count: int | None) -> Any:
+    """A loader for ``count`` examples in the order of its indices, which ``stream`` exchanges epoch by epoch.
+
+    It is kept, because every loader compiles its pipeline anew; ``changed``, the file's time, only tells old files from new.
+    """
+    from ffcv.fields.basics import IntDecoder
+    from ffcv.fields.ndarray import NDArrayDecoder
+    from ffcv.loader import Loader, OrderOption
+
+    return Loader(
+        path,
+        batch_size=batch_size,
+        num_workers=workers,
+        order=OrderOption.SEQUENTIAL,
+        indices=None if count is None else np.arange(count),
+        drop_last=count is not None,
+        pipelines={"image": [NDArrayDecoder()], "label": [IntDecoder()]},
+    )

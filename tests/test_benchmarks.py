@@ -1,0 +1,31 @@
+"""The benchmark at its smallest: that it runs and prints every table, not how fast anything is."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_operations_by_hand_are_those_that_torch_counts(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    import operations
+
+    for hand, counted in zip(operations.by_hand(), operations.counted(images=1), strict=True):
+        assert hand == pytest.approx(counted, rel=1e-3)
+    # 24 epochs of 24 batches of 1,024 images and 50,000 margins.
+    training, evaluation = operations.by_hand()
+    assert 24 * 24 * 1024 * training + 50000 * evaluation == pytest.approx(1.06e15, rel=0.01)
+
+
+def test_every_table_is_printed():
+    sizes = {"images": 16, "test": 4, "epochs": 1, "batch-size": 4, "models": 1, "seeds": 1, "mlps": 2, "device": "cpu"}
+    command = [sys.executable, str(ROOT / "benchmarks/training.py"), *(f"--{name}={value}" for name, value in sizes.items())]
+    path = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    rows = ["models an hour", "clean accuracy", "share reached", "perceptrons of digits at once"]
+    assert [row for row in rows if row not in done.stdout] == []
