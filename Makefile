@@ -17,11 +17,12 @@ test: .venv/.ready
 	$(BIN)/python -m snakefmt --check Snakefile rules
 	$(BIN)/python -m pytest
 
+# Bytecode is compiled once here, so that none of the hundreds of short jobs has to.
 .venv/.ready: requirements.lock overrides.txt pyproject.toml tools/system.sh
 	PY="$(PY)" sh tools/system.sh
 	$(PY) -m venv --clear .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check uv==0.13.8
-	$(BUILD_ENV) $(BIN)/python -m uv pip install -q --python $(BIN)/python --override overrides.txt -r requirements.lock
+	$(BUILD_ENV) $(BIN)/python -m uv pip install -q --compile-bytecode --python $(BIN)/python --override overrides.txt -r requirements.lock
 	$(BIN)/python -m uv pip install -q --python $(BIN)/python --no-deps -e .
 	$(BIN)/python -c "import ffcv, torch, torchvision"
 	touch $@

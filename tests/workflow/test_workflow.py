@@ -158,11 +158,11 @@ def test_a_bad_value_ends_in_one_sentence_and_exit_code_2(tmp_path, change, name
 
 
 def test_a_truncated_file_is_named_without_a_traceback(folder):
-    path = folder / RESULTS / "exp5/seed0/alpha50/detection_ours.npz"
+    path = folder / RESULTS / "exp2/seed0/alpha30/detection_ours.npz"
     whole = path.read_bytes()
     path.write_bytes(whole[:200])
     try:
-        code, text = snakemake(folder, "--forcerun", "defend", "--until", "defend", RESULTS / "exp5/seed0/defenses/ours.json")
+        code, text = snakemake(folder, RESULTS / "exp2/seed0/defenses/ours.json", "--forcerun", "defend")
         assert code == 1
         assert "detection_ours.npz is truncated or no .npz file: delete it and run the workflow again." in text
         assert "Traceback" not in text
