@@ -24,7 +24,7 @@ benchmark: .venv/.ready
 	PY="$(PY)" sh tools/system.sh
 	$(PY) -m venv --clear .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check uv==0.13.8
-	$(BUILD_ENV) $(BIN)/python -m uv pip install -q --python $(BIN)/python --override overrides.txt -r requirements.lock
+	$(BUILD_ENV) $(BIN)/python -m uv pip install -q --compile-bytecode --python $(BIN)/python --override overrides.txt -r requirements.lock
 	$(BIN)/python -m uv pip install -q --python $(BIN)/python --no-deps -e .
 	$(BIN)/python -c "import ffcv, torch, torchvision"
 	touch $@
