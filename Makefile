@@ -20,6 +20,7 @@ test: .venv/.ready
 benchmark: .venv/.ready
 	$(BIN)/python benchmarks/training.py
 
+# Bytecode is compiled once here, so that none of the hundreds of short jobs has to.
 .venv/.ready: requirements.lock overrides.txt pyproject.toml tools/system.sh
 	PY="$(PY)" sh tools/system.sh
 	$(PY) -m venv --clear .venv
