@@ -10,8 +10,9 @@ FLOORS = [
     {"io", "seeds", "config"},
     {"attacks", "cifar10", "data", "beton"},
     {"training", "datamodels", "detection", "defenses"},
-    {"evaluation", "strength", "metrics", "tables"},
+    {"evaluation", "strength", "metrics", "tables", "from_config"},
     {"summary", "provenance", "figures"},
+    {"cli"},
 ]
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 

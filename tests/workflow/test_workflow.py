@@ -1,5 +1,6 @@
 """The real Snakefile, end to end, on a tiny configuration, in a folder with spaces in its name."""
 
+import os
 import re
 import subprocess
 import sys
@@ -121,7 +122,7 @@ def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(folder, tmp_
         config["training"]["epochs"] = 5
 
     plan = planned(folder, variant(tmp_path, other_training))
-    assert plan["train"] == 3
+    assert plan["train"] == 6
     assert not {"images", "adversary", "poison", "beton"} & set(plan)
 
 
@@ -153,6 +154,19 @@ def test_the_beton_gives_the_same_margins_as_the_arrays(folder, tmp_path):
     assert (folder / RESULTS / "exp5/seed0/train.beton").is_file()
     assert (np.load(folder / margins) == before).all()
     assert "loader: tensor" not in (folder / RESULTS / "logs/train/5-50-00000.log").read_text()
+
+
+@pytest.mark.parametrize("experiment", [2, 5])
+def test_the_command_makes_the_same_bytes_without_snakemake(folder, tmp_path, experiment):
+    arguments = ["--config", TINY, "--experiment", experiment, "--seed", 3, "--models", "160:320", "--out", tmp_path / "own"]
+    command = [sys.executable, "-m", "rethinking_backdoors.cli", "train", *map(str, arguments)]
+    path = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
+    assert done.returncode == 0, done.stderr
+    made, expected = tmp_path / "own", folder / RESULTS / f"exp{experiment}/seed3"
+    margins = [f"alpha{a}/margins/00001.npy" for a in ((50, 30) if experiment == 2 else (50,))]
+    for name in ["poison.npz", "attack.json", *margins]:
+        assert (made / name).read_bytes() == (expected / name).read_bytes(), name
 
 
 @pytest.mark.parametrize(
