@@ -1,6 +1,5 @@
 # The whole replication: config in, tables and figures out. What depends on what stands in rules/, where everything lies in
 # workflow/paths.py, the work is done by the library in src/. `snakemake --cores all` makes everything of config/digits.yaml.
-import json
 import os
 import shlex
 import sys
@@ -13,7 +12,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [sys.path[0], dict(os.
 # Snakemake runs scripts by an unquoted path, which breaks where the environment lies in a folder with a space in its name.
 sys.executable = shlex.quote(sys.executable)
 
-from rethinking_backdoors.config import attack_of, check, experiments, training_of
+from rethinking_backdoors.config import attack_of, canonical, check, experiments, training_of
 from rethinking_backdoors.io import InputError
 
 min_version("9.0")
@@ -29,8 +28,7 @@ except InputError as error:
     print(error, file=sys.stderr, flush=True)
     os._exit(2)
 
-# The order of keys in the file means nothing, so that it must not rerun anything either.
-config.update(json.loads(json.dumps(config, sort_keys=True)))
+config.update(canonical(config))
 
 # One thread a job: Snakemake runs as many jobs as there are cores.
 for library in ("OMP", "MKL", "OPENBLAS", "NUMBA"):

@@ -1,5 +1,6 @@
 """The configuration of a replication: checked against its schema, then against itself."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,12 @@ def load(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path} is no YAML file ({' '.join(str(error).split())}).") from None
     if not isinstance(config, dict):
         raise InputError(f"{path} holds no configuration: compare it with config/digits.yaml.")
-    return config
+    return canonical(config)
+
+
+def canonical(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration with its keys in alphabetical order: their order in the file means nothing and must rerun nothing."""
+    return json.loads(json.dumps(config, sort_keys=True))
 
 
 def check(config: dict[str, Any], schema: str | Path) -> None:
