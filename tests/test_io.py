@@ -74,6 +74,14 @@ def test_a_job_says_what_the_user_did_in_one_sentence(tmp_path, capsys):
     assert (tmp_path / "log").read_text() == "working\npoison.npz is truncated.\n"
 
 
+def test_an_interrupted_job_leaves_no_traceback(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop, io.job(tmp_path / "log"):
+        raise KeyboardInterrupt
+    assert stop.value.code == 130
+    assert capsys.readouterr().err == ""
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
 def test_json_that_is_none_is_refused(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps([1]))
     (tmp_path / "b.json").write_text('{"a": ')

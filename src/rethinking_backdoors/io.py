@@ -127,6 +127,9 @@ def job(log: str | Path) -> Iterator[None]:
             print(error, file=file)
             print(error, file=stderr)
             sys.exit(2)
+        except KeyboardInterrupt:
+            print("interrupted: run the workflow again to go on", file=file)
+            sys.exit(130)
         except Exception:
             traceback.print_exc(file=file)
             raise

@@ -237,6 +237,14 @@ def test_the_whole_paper_can_be_planned_without_data(tmp_path, monkeypatch):
     assert sum(plan.values()) < 1500
 
 
+def test_the_default_profile_gives_the_cores(tmp_path):
+    target = RESULTS / "images/seed0.npz"
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", tmp_path, target]
+    done = subprocess.run([*map(str, command), "--configfile", str(TINY)], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / target).is_file()
+
+
 def test_lint_is_clean():
     done = subprocess.run([sys.executable, "-m", "snakemake", "--lint"], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
