@@ -32,8 +32,7 @@ def without_self(weights: np.ndarray) -> np.ndarray:
 def measured(masks: np.ndarray, margins: np.ndarray, support: np.ndarray) -> np.ndarray:
     """Per-example k-strength measured on trained models (eq. 15): the slope of the margin on the number of feature examples.
 
-    The least-squares slope of g(z, k) on k weighted by N(z, k), which equals the slope over all models that were trained without
-    z.
+    The least-squares slope of g(z, k) on k weighted by N(z, k): that of all models trained without z.
 
     Args:
         masks: (m, n) bool, the models' subsets. margins: (m, n), of the same models.
@@ -109,12 +108,10 @@ def summarize(
         shown: how many poisoned and how many clean examples get a curve.
 
     Returns:
-        ``poisoned`` (n,) bool; ``estimate``, ``estimate_without_self``, ``measured`` (n,), all models; ``estimate_half``,
-        ``measured_half`` (n,);
-        ``k`` (K,); ``g_poisoned``, ``g_clean`` (K,), means over all poisoned and as many clean examples; ``example`` (2 shown,),
-        first the
-        poisoned ones, and their curves ``g_example`` (2 shown, K); ``margin_mean``, ``margin_sd`` (n,), each example's margin
-        over all models.
+        ``poisoned`` (n,) bool; ``estimate``, ``estimate_without_self``, ``measured`` (n,), from all models; ``estimate_half``,
+        ``measured_half`` (n,), from half of them each; ``k`` (K,); ``g_poisoned``, ``g_clean`` (K,), means over all poisoned and
+        as many clean examples; ``example`` (2 shown,), first the poisoned ones, and their curves ``g_example`` (2 shown, K);
+        ``margin_mean``, ``margin_sd`` (n,), of each example over all models.
     """
     n = masks.shape[1]
     poisoned = np.zeros(n, dtype=bool)
