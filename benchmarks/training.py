@@ -16,6 +16,8 @@ import torch
 import yaml
 from operations import by_hand, counted, product_rate, seconds
 
+from rethinking_backdoors.config import experiments
+from rethinking_backdoors.config import load as load_config
 from rethinking_backdoors.data import digits
 from rethinking_backdoors.provenance import hardware
 from rethinking_backdoors.seeds import generator
@@ -166,27 +168,47 @@ def operations(chosen: argparse.Namespace, each: float) -> None:
     table(["work", "value"], rows)
 
 
+def perceptrons(name: str) -> tuple[dict, np.ndarray, np.ndarray]:
+    """The training settings of a configuration with perceptrons, and inputs and labels of the size of its training set."""
+    config = yaml.safe_load((Path(__file__).parents[1] / "config" / f"{name}.yaml").read_text(encoding="utf-8"))
+    count, rng = config["images"]["train"], generator(ROOT, "images")
+    if "features" in config:  # values do not matter to the cost, so that nothing has to be fitted
+        inputs = rng.normal(size=(count, config["features"]["components"])).astype(np.float32)
+        return config["training"], inputs, rng.integers(0, 10, count)
+    data = digits(count, rng)
+    return config["training"], data["train_image"], data["train_label"]
+
+
 def many_at_once(chosen: argparse.Namespace) -> None:
-    """Prints what the batched perceptrons of config/digits.yaml cost, many at once and one by one."""
-    config = yaml.safe_load((Path(__file__).parents[1] / "config" / "digits.yaml").read_text(encoding="utf-8"))
-    data = digits(config["images"]["train"], generator(ROOT, "images"))
-    images, labels = data["train_image"], torch.from_numpy(data["train_label"]).to(chosen.device)
-    rows, cost = [], {}
-    for block in (1, min(chosen.mlps, config["training"]["models_at_once"])):
-        trainer = kinds.trainer({**config["training"], "models_at_once": block}, chosen.device)
-        inputs = trainer.prepare(images)
+    """Prints what the perceptrons of digits and of cifar10_mini cost, many at once and one by one."""
+    rows = []
+    for name in ("digits", "cifar10_mini"):
+        training, images, labels = perceptrons(name)
+        y, alone = torch.from_numpy(labels).to(chosen.device), None
+        for block in (1, min(chosen.mlps, training["models_at_once"])):
+            trainer = kinds.trainer({**training, "models_at_once": block}, chosen.device)
+            x = trainer.prepare(images)
 
-        def work(trainer: Trainer = trainer, inputs: torch.Tensor = inputs, block: int = block) -> None:
-            for start in range(0, chosen.mlps, block):
-                indices = range(start, start + block)
-                subsets = np.stack([subset(ROOT, 0.5, index, len(images)) for index in indices])
-                streams = [generator(ROOT, "model", index) for index in indices]
-                trainer.train(inputs, labels, subsets, streams).margins(inputs, labels).half().cpu().numpy()
+            def work(trainer: Trainer = trainer, x: torch.Tensor = x, y: torch.Tensor = y, block: int = block) -> None:
+                for start in range(0, chosen.mlps, block):
+                    indices = range(start, start + block)
+                    subsets = np.stack([subset(ROOT, 0.5, index, len(y)) for index in indices])
+                    streams = [generator(ROOT, "model", index) for index in indices]
+                    trainer.train(x, y, subsets, streams).margins(x, y).half().cpu().numpy()
 
-        trained = -(-chosen.mlps // block) * block
-        cost[block] = min(seconds(work, chosen.device) for _ in range(2)) / trained
-        rows.append([f"{block}", f"{1000 * cost[block]:.2f}", f"{1 / cost[block]:.0f}", f"{cost[1] / cost[block]:.2f}"])
-    table(["perceptrons of digits at once", "ms a model", "models a second", "times one by one"], rows)
+            each = min(seconds(work, chosen.device) for _ in range(2)) / (-(-chosen.mlps // block) * block)
+            alone = alone or each
+            rows.append([name, f"{block}", f"{1000 * each:.2f}", f"{1 / each:.0f}", f"{alone / each:.2f}"])
+    table(["perceptrons of", "at once", "ms a model", "models a second", "times one by one"], rows)
+
+
+def whole_paper(each: float) -> None:
+    """Prints what the models of config/cifar10.yaml would take at the measured seconds a model; training only."""
+    config = load_config(Path(__file__).parents[1] / "config" / "cifar10.yaml")
+    models = config["models"]["count"] * sum(len(e["alphas"]) for e in experiments(config).values()) * len(config["seeds"])
+    days = each * models / 86400
+    rows = [["1", f"{days:,.1f}"], ["8", f"{days / 8:,.1f}"], ["16", f"{days / 16:,.1f}"]]
+    table([f"devices like this one for {models:,} models", "days"], rows)
 
 
 def main() -> None:
@@ -198,6 +220,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         each = compare(chosen, Path(folder))
     operations(chosen, each)
+    if (chosen.images, chosen.epochs) == (50000, 24):
+        whole_paper(each)
     many_at_once(chosen)
 
 

@@ -81,20 +81,23 @@ def _parts(span: tuple[int, int], size: int) -> Iterator[tuple[str, tuple[int, i
 
 def _device(device: str, threads: int) -> str:
     import torch
+    from threadpoolctl import threadpool_limits
 
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise InputError("The device is cuda, but torch finds no GPU here: pass --device cpu.")
     torch.set_num_threads(threads)
+    threadpool_limits(threads)
     return device
 
 
 def _poisoned(settings: dict[str, Any], experiment: int, seed: int, out: Path, device: str) -> tuple[np.ndarray, np.ndarray]:
-    """The poisoned training set, images and labels; ``out`` gets poison.npz and attack.json, unless it has them already."""
+    """The poisoned training set, images (or features) and labels; ``out`` gets poison.npz and attack.json if it lacks them."""
     from rethinking_backdoors.attacks.poisoning import poisoned_set
-    from rethinking_backdoors.from_config import images_of, poison_of
+    from rethinking_backdoors.from_config import extractor_of, images_of, poison_of
+    from rethinking_backdoors.training import features
 
     attack, record = attack_of(settings, experiment), out / "command.json"
-    parts = {key: settings.get(key) for key in ("dataset", "images", "adversary")}
+    parts = {key: settings.get(key) for key in ("dataset", "images", "adversary", "features")}
     made_from = {
         "experiment": experiment,
         "seed": seed,
@@ -104,14 +107,16 @@ def _poisoned(settings: dict[str, Any], experiment: int, seed: int, out: Path, d
         raise InputError(f"{out} holds files of another experiment, seed or configuration: choose another --out.")
     arrays = images_of(settings, seed)
     images, labels = arrays["train_image"], arrays["train_label"]
+    extractor = extractor_of(settings, seed, arrays.get("spare_image"))
     if not record.exists():
         print(f"experiment {experiment}, seed {seed}: making the poisoned set", flush=True)
-        made = poison_of(settings, experiment, seed, images, labels, device)
+        made = poison_of(settings, experiment, seed, images, labels, extractor, device)
         write_npz(out / "poison.npz", index=made.index, image=made.image, label=made.label)
         truth = {"true_label": made.true_label.tolist(), "variant": made.variant.tolist()}
         write_json(out / "attack.json", {**attack, "seed": seed, **truth})
         write_json(record, made_from)
-    return poisoned_set(images, labels, **read_npz(out / "poison.npz", "index", "image", "label"))
+    images, labels = poisoned_set(images, labels, **read_npz(out / "poison.npz", "index", "image", "label"))
+    return (features.extract(images, extractor) if extractor else images), labels
 
 
 def _shard(

@@ -10,36 +10,57 @@ from rethinking_backdoors.attacks import adversarial
 from rethinking_backdoors.attacks.poisoning import Poison, poison
 from rethinking_backdoors.config import attack_of
 from rethinking_backdoors.data import open_source
-from rethinking_backdoors.io import InputError
 from rethinking_backdoors.seeds import generator, root
-from rethinking_backdoors.training import networks
+from rethinking_backdoors.training import features, networks
 
 
 def images_of(config: dict[str, Any], seed: int) -> dict[str, np.ndarray]:
     """The images of one seed, ``train_image`` (n, H, W, C) uint8, ``train_label`` (n,) and so on, as the rule ``images`` does."""
-    if "features" in config:
-        raise InputError("The configuration has a section features, which this command does not know: run the workflow.")
     draw, _ = open_source(config["images"])
     return draw(generator(root(config["dataset"], 0, seed), "images"))
 
 
-def adversary_of(config: dict[str, Any], seed: int, images: np.ndarray, labels: np.ndarray, device: str) -> torch.nn.Module:
+def extractor_of(config: dict[str, Any], seed: int, spare: np.ndarray) -> features.Extractor | None:
+    """The features of one seed, fitted on its spare images (N, H, W, C) as the rule ``features`` does, if it has any."""
+    if "features" not in config:
+        return None
+    settings = features.FeatureSettings(**config["features"])
+    return features.Extractor(features.fit(spare, settings, generator(root(config["dataset"], 0, seed), "features")), settings)
+
+
+def adversary_of(
+    config: dict[str, Any],
+    seed: int,
+    images: np.ndarray,
+    labels: np.ndarray,
+    extractor: features.Extractor | None,
+    device: str,
+) -> torch.nn.Module:
     """The adversarially trained network of one seed, as the rule ``adversary`` makes it."""
     settings = {key: config["training"][key] for key in ("network", "hidden") if key in config["training"]}
     rng = generator(root(config["dataset"], 0, seed), "adversary")
-    network = networks.build(settings, images.shape[1:], int(labels.max()) + 1, rng)
+    network = networks.build(settings, images.shape[1:], int(labels.max()) + 1, rng, extractor)
     return adversarial.train_robust(network, images, labels, **config["adversary"]["training"], rng=rng, device=device)
 
 
-def poison_of(config: dict[str, Any], number: int, seed: int, images: np.ndarray, labels: np.ndarray, device: str) -> Poison:
+def poison_of(
+    config: dict[str, Any],
+    number: int,
+    seed: int,
+    images: np.ndarray,
+    labels: np.ndarray,
+    extractor: features.Extractor | None,
+    device: str,
+) -> Poison:
     """The poisoned examples of one experiment and seed, as the rule ``poison`` makes them; trains the adversary if it needs one.
 
     Args:
         images: (n, H, W, C) uint8, the clean training images. labels: (n,) int64.
+        extractor: see ``extractor_of``.
     """
     attack, perturb = attack_of(config, number), None
     if attack["attack"] == "clean_label_adversarial":
-        network = adversary_of(config, seed, images, labels, device)
+        network = adversary_of(config, seed, images, labels, extractor, device)
         perturb = partial(adversarial.perturb, network=network, device=device, **config["adversary"]["attack"])
     rng = generator(root(config["dataset"], number, seed), "poison")
     return poison(images, labels, **attack, rng=rng, perturb=perturb)
