@@ -1,4 +1,4 @@
-"""Puts the results table of the default into README.md, from the files that the workflow wrote: python tools/readme.py"""
+"""Puts the results tables into README.md, from the files that the workflow wrote: python tools/readme.py"""
 
 import re
 from pathlib import Path
@@ -10,14 +10,19 @@ from rethinking_backdoors.config import experiments
 from rethinking_backdoors.summary import headline
 
 ROOT = Path(__file__).parents[1]
-BLOCK = re.compile(r"(<!-- results: .*? -->\n)(.*?)(<!-- end of results -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- results of (\w+): .*? -->\n)(.*?)(<!-- end of results -->)", re.DOTALL)
+
+
+def results(dataset: str) -> str:
+    """The table of one configuration."""
+    config = yaml.safe_load((ROOT / f"config/{dataset}.yaml").read_text(encoding="utf-8"))
+    tables = {path.stem: pd.read_csv(path) for path in (ROOT / f"results/{dataset}/tables").glob("table*.csv")}
+    return headline(tables, experiments(config))
 
 
 def fresh(text: str) -> str:
-    """The README with its results table made anew."""
-    config = yaml.safe_load((ROOT / "config/digits.yaml").read_text())
-    tables = {path.stem: pd.read_csv(path) for path in (ROOT / "results/digits/tables").glob("table*.csv")}
-    return BLOCK.sub(lambda match: f"{match[1]}\n{headline(tables, experiments(config))}\n\n{match[3]}", text)
+    """The README with its results tables made anew."""
+    return BLOCK.sub(lambda match: f"{match[1]}\n{results(match[2])}\n\n{match[4]}", text)
 
 
 if __name__ == "__main__":
