@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rethinking_backdoors.detection.objective import linear_terms, objective, pair_matrix, strength_vector
+from rethinking_backdoors.detection.objective import objective, strength_vector
 
 
 @pytest.fixture
@@ -39,17 +39,3 @@ def test_a_column_offset_changes_nothing_and_a_row_offset_does(weights):
 
 def test_the_transposed_matrix_has_another_value(weights):
     assert objective(weights.T, np.array([0, 5])) != pytest.approx(objective(weights, np.array([0, 5])))
-
-
-def test_pairs_and_linear_terms_make_up_the_objective(weights):
-    v = indicator([1, 2, 6, 8])
-    value = v @ pair_matrix(weights) @ v / 2 + linear_terms(weights, 4) @ v
-    assert value == pytest.approx(objective(weights, np.array([1, 2, 6, 8])))
-
-
-def test_what_is_no_weight_matrix_is_refused(weights):
-    with pytest.raises(ValueError, match="square"):
-        pair_matrix(weights[:5])
-    weights[2, 3] = np.nan
-    with pytest.raises(ValueError, match="not finite"):
-        pair_matrix(weights)

@@ -13,33 +13,6 @@ def strength_vector(indicator: np.ndarray) -> np.ndarray:
     return v / v.sum() - (1 - v) / (len(v) - v.sum())
 
 
-def pair_matrix(weights: np.ndarray) -> np.ndarray:
-    """S = W + W' with a zero diagonal: what two examples in a solution add to its sum, (n, n), the dtype of W.
-
-    Args:
-        weights: W (n, n), rows training examples, columns targets.
-
-    Raises:
-        ValueError: W is not square or not finite.
-    """
-    if weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
-        raise ValueError(f"the weight matrix must be square (training examples x targets); its shape is {weights.shape}.")
-    if not np.isfinite(weights).all():
-        raise ValueError("the weight matrix holds values that are not finite.")
-    pairs = weights + weights.T
-    np.fill_diagonal(pairs, 0)
-    return pairs
-
-
-def linear_terms(weights: np.ndarray, size: int) -> np.ndarray:
-    """The diagonal of eq. 7's matrix at one size: W_jj - (size / n) sum_i W_ij, the penalty being the COLUMN sum.
-
-    Returns:
-        (n,) float64.
-    """
-    return np.diagonal(weights).astype(np.float64) - size / len(weights) * weights.sum(0, dtype=np.float64)
-
-
 def objective(weights: np.ndarray, solution: np.ndarray) -> float:
     """The value of eq. 7 for one set of examples: v' (W - diag(p/n 1'W)) v.
 

@@ -1,0 +1,134 @@
+"""rethinking-backdoors train: poisoned sets and margins of an experiment, without Snakemake."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from rethinking_backdoors.cli.common import one_sentence, use_device
+from rethinking_backdoors.config import attack_of, check, experiments, load, training_of
+from rethinking_backdoors.io import InputError, digest, read_array, read_json, read_npz, write_json, write_npz
+
+SCHEMA = Path(__file__).parents[3] / "workflow" / "schemas" / "config.schema.yaml"
+
+
+def train(
+    config: Annotated[Path, typer.Option(help="the configuration, such as config/cifar10.yaml")],
+    experiment: Annotated[int, typer.Option(help="the number of one of its experiments")],
+    out: Annotated[Path, typer.Option(help="the folder for poison.npz, attack.json and alpha*/margins/")],
+    models: Annotated[str | None, typer.Option(help="FIRST:END, END not included; all if not given")] = None,
+    seed: Annotated[int | None, typer.Option(help="the first of the configuration if not given")] = None,
+    alpha: Annotated[int | None, typer.Option(help="subset fraction in percent; all of the experiment if not given")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; the configuration's if not given")] = None,
+    threads: Annotated[int, typer.Option(help="on a CPU; other numbers than the workflow's 1 may change last bits")] = 1,
+) -> None:
+    """Makes an experiment's poisoned set and trains models on random subsets of it.
+
+    Margins are stored shard by shard, with the workflow's seeds and file formats. Run the same command again and it goes on where
+    it stopped.
+
+    Example: rethinking-backdoors train --config config/cifar10.yaml --experiment 1 --models 0:4000 --out exp1
+    """
+    with one_sentence():
+        settings = load(config)
+        _check(settings)
+        chosen = experiments(settings).get(experiment)
+        if chosen is None:
+            raise InputError(f"--experiment {experiment}: {config} has {', '.join(map(str, experiments(settings)))}.")
+        percents = [round(100 * share) for share in chosen["alphas"]]
+        if alpha is not None and alpha not in percents:
+            raise InputError(f"--alpha {alpha}: experiment {experiment} has {', '.join(map(str, percents))}.")
+        span = _span(models or f"0:{settings['models']['count']}", settings["models"]["count"])
+        device = use_device(device or settings["device"], threads)
+        seed = settings["seeds"][0] if seed is None else seed
+        images, labels = _poisoned(settings, experiment, seed, out, device)
+        for a in percents if alpha is None else [alpha]:
+            for part in _parts(span, settings["models"]["shard"]):
+                _shard(settings, experiment, seed, a, part, images, labels, out, device)
+
+
+def _check(settings: dict[str, Any]) -> None:
+    try:
+        check(settings, SCHEMA)
+    except KeyError as error:
+        raise InputError(f"The configuration lacks {error.args[0]}.") from None
+
+
+def _span(models: str, count: int) -> tuple[int, int]:
+    """FIRST:END as two numbers."""
+    found = re.fullmatch(r"(\d+):(\d+)", models)
+    if not found or not int(found[1]) < int(found[2]) <= count:
+        raise InputError(f"--models {models}: give FIRST:END with FIRST below END and END at most models.count, {count}.")
+    return int(found[1]), int(found[2])
+
+
+def _parts(span: tuple[int, int], size: int) -> Iterator[tuple[str, tuple[int, int]]]:
+    """The models cut where the workflow cuts them, with the names of their files; a part of a shard is named by its models."""
+    for shard in range(span[0] // size, -(-span[1] // size)):
+        first, end = max(span[0], shard * size), min(span[1], (shard + 1) * size)
+        yield (f"{shard:05d}" if end - first == size else f"{first:06d}-{end:06d}"), (first, end)
+
+
+def _poisoned(settings: dict[str, Any], experiment: int, seed: int, out: Path, device: str) -> tuple[np.ndarray, np.ndarray]:
+    """The poisoned training set, images (or features) and labels; ``out`` gets poison.npz and attack.json if it lacks them."""
+    from rethinking_backdoors.attacks.poisoning import poisoned_set
+    from rethinking_backdoors.from_config import extractor_of, images_of, poison_of
+    from rethinking_backdoors.training import features
+
+    attack, record = attack_of(settings, experiment), out / "command.json"
+    parts = {key: settings.get(key) for key in ("dataset", "images", "adversary", "features")}
+    made_from = {
+        "experiment": experiment,
+        "seed": seed,
+        "settings": digest({**parts, "attack": attack, "of": settings["training"]}),
+    }
+    if record.exists() and read_json(record) != made_from:
+        raise InputError(f"{out} holds files of another experiment, seed or configuration: choose another --out.")
+    arrays = images_of(settings, seed)
+    images, labels = arrays["train_image"], arrays["train_label"]
+    extractor = extractor_of(settings, seed, arrays.get("spare_image"))
+    if not record.exists():
+        print(f"experiment {experiment}, seed {seed}: making the poisoned set", flush=True)
+        made = poison_of(settings, experiment, seed, images, labels, extractor, device)
+        write_npz(out / "poison.npz", index=made.index, image=made.image, label=made.label)
+        truth = {"true_label": made.true_label.tolist(), "variant": made.variant.tolist()}
+        write_json(out / "attack.json", {**attack, "seed": seed, **truth})
+        write_json(record, made_from)
+    images, labels = poisoned_set(images, labels, **read_npz(out / "poison.npz", "index", "image", "label"))
+    return (features.extract(images, extractor) if extractor else images), labels
+
+
+def _shard(
+    settings: dict[str, Any],
+    experiment: int,
+    seed: int,
+    alpha: int,
+    part: tuple[str, tuple[int, int]],
+    images: np.ndarray,
+    labels: np.ndarray,
+    out: Path,
+    device: str,
+) -> None:
+    """Trains the models of one file, unless it is there."""
+    from rethinking_backdoors.seeds import root
+    from rethinking_backdoors.training.engine import train_shards
+
+    name, models = part
+    path = out / f"alpha{alpha}" / "margins" / f"{name}.npy"
+    if path.exists():
+        read_array(path)
+        print(f"{path} is there already", flush=True)
+        return
+    print(f"{path}: models {models[0]} to {models[1] - 1} on {device}", flush=True)
+    train_shards(
+        [(images, labels)],
+        [str(path)],
+        [root(settings["dataset"], experiment, seed)],
+        alpha=alpha / 100,
+        models=models,
+        training=training_of(settings, experiment),
+        device=device,
+    )
