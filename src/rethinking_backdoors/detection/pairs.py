@@ -6,7 +6,7 @@ spans a few powers of ten, which float16 holds with 11 bits instead of 8 once it
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numba
 import numpy as np
@@ -43,6 +43,10 @@ class Pairs:
     def linear(self, size: int) -> np.ndarray:
         """The diagonal of eq. 7's matrix: W_jj - (size / n) sum_i W_ij, times ``scale``; (n,) float64."""
         return (self.diagonal - size / len(self.diagonal) * self.column_sum) * self.scale
+
+    def without_self(self) -> "Pairs":
+        """The same for W with a zero diagonal, each example's effect on its own margin left out; shares ``stored``."""
+        return replace(self, diagonal=np.zeros_like(self.diagonal), column_sum=self.column_sum - self.diagonal)
 
     def row(self, example: int) -> np.ndarray:
         """A copy of one row of ``stored``, (n,) float32."""

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from rethinking_backdoors.detection.search import Solutions, search
+from rethinking_backdoors.detection.pairs import pair_sums
+from rethinking_backdoors.detection.search import Solutions, search_pairs
 
 
 def frequencies(solutions: Solutions, n: int, kept: float = 1.0) -> np.ndarray:
@@ -20,27 +21,41 @@ def frequencies(solutions: Solutions, n: int, kept: float = 1.0) -> np.ndarray:
     return counts
 
 
-def scores(frequency: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """s_i = sum_k (1 / k) sum_l v_i^{k,l} (eq. 8): higher is more suspicious; (n,) from counts (K, n) and sizes (K,)."""
-    return (frequency / np.asarray(sizes)[:, None]).sum(0)
+def scores(frequency: np.ndarray, sizes: np.ndarray, exponent: float = 1.0) -> np.ndarray:
+    """s_i = sum_k (1 / k) sum_l v_i^{k,l} (eq. 8): higher is more suspicious; (n,) from counts (K, n) and sizes (K,).
+
+    ``exponent`` other than the paper's 1 weights the sizes by another power of 1 / k.
+    """
+    return (frequency / np.asarray(sizes, dtype=np.float64)[:, None] ** exponent).sum(0)
 
 
 def detect(weights: np.ndarray, rule: dict[str, Any], seed: int) -> dict[str, np.ndarray]:
     """Search and scores by one rule.
 
     Args:
-        weights: W (n, n) float32, rows training examples, columns targets.
+        weights: W (n, n), rows training examples, columns targets.
         rule: ``sizes``, ``restarts``, ``starts``, ``kept`` (see ``search`` and ``frequencies``) and ``self_influence``: whether
             W keeps its diagonal, each example's effect on its own margin, as eq. 7 has it.
+
+    Returns:
+        See ``summarize``.
+    """
+    pairs = pair_sums(weights)
+    if not rule["self_influence"]:
+        pairs = pairs.without_self()
+    return summarize(
+        search_pairs(pairs, rule["sizes"], rule["restarts"], seed=seed, starts=rule["starts"]), len(weights), rule["kept"]
+    )
+
+
+def summarize(found: Solutions, n: int, kept: float) -> dict[str, np.ndarray]:
+    """What a search is worth to its user.
 
     Returns:
         ``score`` (n,), ``size`` (K,), ``objective`` and ``certified`` (K, R), ``frequency`` (K, n), and ``solution`` (K, n)
         bool, the best set of each size.
     """
-    if not rule["self_influence"]:
-        weights = weights - np.diag(np.diagonal(weights))
-    found = search(weights, rule["sizes"], rule["restarts"], seed=seed, starts=rule["starts"])
-    frequency = frequencies(found, len(weights), rule["kept"])
+    frequency = frequencies(found, n, kept)
     solution = np.zeros(frequency.shape, dtype=bool)
     for row, (members, objective) in enumerate(zip(found.members, found.objective, strict=True)):
         solution[row, members[objective.argmax()]] = True

@@ -14,7 +14,7 @@ from rethinking_backdoors.io import read_json, read_npz
 from rethinking_backdoors.seeds import root
 from rethinking_backdoors.training.engine import train_shards
 
-TINY = Path(__file__).parent / "workflow" / "tiny.yaml"
+TINY = Path(__file__).parents[1] / "workflow" / "tiny.yaml"
 
 
 @pytest.fixture(autouse=True)

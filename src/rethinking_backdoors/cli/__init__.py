@@ -1,0 +1,19 @@
+"""The command rethinking-backdoors: the method for people with their own data, and parts of the replication without Snakemake."""
+
+import typer
+
+from rethinking_backdoors.cli.detect import detect
+from rethinking_backdoors.cli.strength import strength
+from rethinking_backdoors.cli.train import train
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+for command in (detect, strength, train):
+    app.command()(command)
+
+
+@app.callback()
+def commands() -> None:
+    """Which training examples support one another most?
+
+    Margins of many models -> fit -> weight matrix -> detect -> scores. `train` makes margins of the paper's experiments.
+    """

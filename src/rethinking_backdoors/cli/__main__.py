@@ -1,0 +1,3 @@
+from rethinking_backdoors.cli import app
+
+app()

@@ -1,0 +1,109 @@
+"""What the commands share: how they end, where they compute, and how they read a weight matrix."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+
+from rethinking_backdoors.io import InputError, read_array, read_json
+
+TRAIN_ROWS = "rows are training examples"
+
+
+class Orientation(StrEnum):
+    """What the rows of a matrix are: ``W[i, j]`` with training example i and target j has train-rows."""
+
+    train_rows = "train-rows"
+    train_columns = "train-columns"
+
+
+@contextlib.contextmanager
+def one_sentence() -> Iterator[None]:
+    """What a user caused ends in one sentence on standard error and exit code 2."""
+    try:
+        yield
+    except (InputError, ValueError) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(2) from None
+
+
+def use_device(device: str, threads: int) -> str:
+    """Sets the number of threads of everything that computes; refuses a device that is not there."""
+    if device != "cpu" and not device.startswith("cuda"):
+        raise InputError(f"The device {device} is not known: cpu or cuda.")
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise InputError("The device is cuda, but torch finds no GPU here: pass --device cpu.")
+    torch.set_num_threads(threads)
+    threadpool_limits(threads)
+    return device
+
+
+def load_array(path: Path) -> np.ndarray:
+    """A .npy array, memory-mapped, never unpickled."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist.") from None
+    except (ValueError, OSError, EOFError, AttributeError):
+        raise InputError(f"{path} is truncated or no .npy file of numbers.") from None
+
+
+def read_weights(path: Path, orientation: Orientation | None) -> np.ndarray:
+    """A weight matrix with training examples in its rows, (n, n); memory-mapped where it is a .npy file.
+
+    Orientation comes from the manifest beside a .npy file, from the form of the public datamodels code's dictionary, or from the
+    user; two of them that disagree are refused, and so is none.
+    """
+    known = None
+    if path.suffix in (".pt", ".pth"):
+        weights, known = _from_torch(path)
+    elif path.with_suffix(".json").exists() and "orientation" in (manifest := read_json(path.with_suffix(".json"))):
+        weights, known = read_array(path)[0], _stated(path, manifest)
+    else:
+        weights = load_array(path)
+    if weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
+        raise InputError(f"{path} holds an array of shape {weights.shape}: the weight matrix must be square.")
+    if weights.dtype not in (np.float16, np.float32, np.float64):
+        raise InputError(f"{path} holds {weights.dtype}: weights must be float16, float32 or float64.")
+    if known and orientation and known != orientation:
+        raise InputError(f"{path} says that it is {known}, so --orientation {orientation} is wrong: leave it out.")
+    chosen = known or orientation
+    if chosen is None:
+        raise InputError(
+            f"{path} does not say whether its rows are training examples or targets: give --orientation train-rows "
+            "if W[i, j] is the effect of training example i on target j, otherwise train-columns."
+        )
+    return weights if chosen == Orientation.train_rows else weights.T
+
+
+def _stated(path: Path, manifest: dict[str, Any]) -> Orientation:
+    if manifest["orientation"] != TRAIN_ROWS:
+        raise InputError(f"{path.with_suffix('.json')} states an orientation that is not known here: {manifest['orientation']}.")
+    return Orientation.train_rows
+
+
+def _from_torch(path: Path) -> tuple[np.ndarray, Orientation | None]:
+    """A tensor, or the dictionary ``weight``, ``bias``, ``lam`` of the public datamodels code (train x target)."""
+    import pickle
+
+    import torch
+
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist.") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError):
+        raise InputError(f"{path} is truncated, or holds more than tensors, which is never loaded.") from None
+    if isinstance(content, torch.Tensor):
+        return content.numpy(), None
+    if not (isinstance(content, dict) and isinstance(content.get("weight"), torch.Tensor)):
+        raise InputError(f"{path} holds neither a tensor nor a dictionary with the tensor 'weight'.")
+    return content["weight"].numpy(), Orientation.train_rows if {"bias", "lam"} <= set(content) else None
