@@ -37,6 +37,7 @@ for library in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
 DATASET, SEEDS, RULES = config["dataset"], config["seeds"], list(config["rules"])
 EXPERIMENTS = experiments(config)
 DEFENSES = ["none", *RULES]
+COMPARISONS = config.get("comparisons", {})
 
 
 wildcard_constraints:
@@ -46,6 +47,7 @@ wildcard_constraints:
     shard=r"\d{5}",
     rule="|".join(RULES),
     defense="|".join(DEFENSES),
+    comparison="|".join(COMPARISONS) or "none",
 
 
 include: "workflow/paths.py"
@@ -55,6 +57,7 @@ include: "rules/datamodels.smk"
 include: "rules/detect.smk"
 include: "rules/defend.smk"
 include: "rules/evaluate.smk"
+include: "rules/compare.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
 

@@ -16,7 +16,7 @@ rule summary:
     """Every table in readable form, with the figures and their captions."""
     input:
         tables=TABLES,
-        captions=[caption_of(number) for number in NUMBERS],
+        captions=[caption_of(name) for name in DRAWN],
         source=SOURCE,
     output:
         SUMMARY,

@@ -1,5 +1,5 @@
 # Where everything lies (README, 'What appears where') and which files belong together. Included by the Snakefile, whose
-# names DATASET, SEEDS, RULES, DEFENSES, EXPERIMENTS and config it uses.
+# names DATASET, SEEDS, RULES, DEFENSES, EXPERIMENTS, COMPARISONS and config it uses.
 RESULTS = f"results/{DATASET}"
 SHARDS = [f"{shard:05d}" for shard in range(config["models"]["count"] // config["models"]["shard"])]
 OF_SEED = f"{RESULTS}/exp{{e}}/seed{{seed}}"
@@ -26,8 +26,10 @@ SUMMARY = f"{RESULTS}/summary.md"
 COST = f"{RESULTS}/cost.csv"
 PROVENANCE = f"{RESULTS}/provenance.json"
 BENCHMARKS = f"{RESULTS}/benchmarks"
-NUMBERS = [3, 4, 5, 6, 7, 8, 9]
-FIGURES = [f"figures/{DATASET}/figure{number}.{kind}" for number in NUMBERS for kind in ("png", "pdf")]
+COMPARED = f"{RESULTS}/comparisons/{{comparison}}/exp{{e}}.csv"
+COMPARISON = f"{RESULTS}/tables/{{comparison}}.csv"
+DRAWN = [f"figure{number}" for number in range(3, 10)] + ["figure10"] * ("compute" in COMPARISONS)
+FIGURES = [f"figures/{DATASET}/{name}.{kind}" for name in DRAWN for kind in ("png", "pdf")]
 
 
 def benchmark_of(name, *keys):
@@ -39,8 +41,8 @@ def log_of(name, *keys):
     return f"{RESULTS}/logs/{name}/" + ("-".join(f"{{{key}}}" for key in keys) or "all") + ".log"
 
 
-def caption_of(number):
-    return f"{workflow.basedir}/workflow/report/figure{number}.rst"
+def caption_of(name):
+    return f"{workflow.basedir}/workflow/report/{name.removesuffix('_full')}.rst"
 
 
 def seeds(path):
@@ -103,13 +105,26 @@ def margins_of(w):
     return expand(MARGINS, e=w.e, a=w.a, seed=SEEDS, shard=SHARDS)
 
 
+def margins_of_detection(w):
+    """Every shard of one experiment at the subset fraction that is used for detection, seed by seed."""
+    return expand(MARGINS, e=w.e, a=percents(w.e)[-1], seed=SEEDS, shard=SHARDS)
+
+
+def comparison_settings(w):
+    """What a comparison is called with; a rule is given by its name."""
+    settings = {key: value for key, value in COMPARISONS[w.comparison].items() if key != "experiments"}
+    return {**settings, **({"rule": config["rules"][settings["rule"]]} if "rule" in settings else {})}
+
+
 def detections_of(w):
     """The detections that a defense removes by, for every seed."""
     return expand(DETECTION, e=w.e, a=percents(w.e)[-1], seed=SEEDS, rule=w.defense)
 
 
-def figure_inputs(number):
-    """What a figure is drawn from: the first seed and the first subset fraction of every experiment, as in the paper."""
-    paths = {6: [IMAGES, POISON], 9: [WEIGHTS, POISON]}.get(number, [STRENGTH])
+def figure_inputs(name):
+    """What a figure is drawn from: the first seed and the first subset fraction of every experiment, as in the paper; or a table."""
+    if name.startswith("figure10"):
+        return COMPARISON.format(comparison=name.replace("figure10", "compute"))
+    paths = {"figure6": [IMAGES, POISON], "figure9": [WEIGHTS, POISON]}.get(name, [STRENGTH])
     files = [path.format(e=e, a=percents(e)[0], seed=SEEDS[0]) for e in EXPERIMENTS for path in paths]
     return list(dict.fromkeys(files))

@@ -38,24 +38,24 @@ def collect(
     for number, experiment in experiments.items():
         for seed in seeds:
             folder, images = Path(results, f"exp{number}", f"seed{seed}"), Path(results, "images", f"seed{seed}.npz")
-            truth = _truth(folder, images, target_class)
+            facts = truth(folder / "poison.npz", images, target_class)
             percents = [round(100 * alpha) for alpha in experiment["alphas"]]
             rows = [
-                *_retrained(folder, defenses, truth),
+                *_retrained(folder, defenses, facts),
                 *_estimates(folder, percents),
-                *_scores(folder, percents, rules, truth),
+                *_scores(folder, percents, rules, facts),
             ]
             lines += [(table, number, row, column, seed, round(value, 4)) for table, row, column, value in rows]
     return pd.DataFrame(lines, columns=COLUMNS)
 
 
-def _truth(folder: Path, images: Path, target_class: int) -> dict[str, np.ndarray]:
-    """``poisoned`` (n,) bool and ``target`` (n,) bool, whether the label in the poisoned set is the target class."""
+def truth(poison: str | Path, images: str | Path, target_class: int) -> dict[str, np.ndarray]:
+    """Of one experiment and seed, from its files: ``poisoned`` (n,) bool and ``target`` (n,) bool, whether the label in the poisoned set is the target class."""
     label = read_npz(images, "train_label")["train_label"]
-    poison = read_npz(folder / "poison.npz", "index", "label")
-    label[poison["index"]] = poison["label"]
+    made = read_npz(poison, "index", "label")
+    label[made["index"]] = made["label"]
     poisoned = np.zeros(len(label), dtype=bool)
-    poisoned[poison["index"]] = True
+    poisoned[made["index"]] = True
     return {"poisoned": poisoned, "target": label == target_class}
 
 

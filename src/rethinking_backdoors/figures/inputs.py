@@ -1,8 +1,11 @@
 """What each figure is drawn from: the files of one seed of a run."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from rethinking_backdoors.config import describe
 from rethinking_backdoors.io import read_array, read_npz
@@ -43,8 +46,15 @@ def weights(results: str, experiments: Experiments, triggers: dict, seed: int) -
     return {"weights": matrices, "poisoned": poisoned, "titles": _titles(experiments)}
 
 
+def compute(name: str, results: str, experiments: Experiments, triggers: dict, seed: int) -> dict[str, Any]:
+    """For compute against accuracy: the table of one grid."""
+    return {"table": pd.read_csv(Path(results, "tables", f"{name}.csv")), "titles": _titles(experiments)}
+
+
 READERS: dict[str, Callable[..., dict[str, Any]]] = {
     **{f"figure{number}": strengths for number in (3, 4, 5, 7, 8)},
     "figure6": images,
     "figure9": weights,
+    "figure10": partial(compute, "compute"),
+    "figure10_full": partial(compute, "compute_full"),
 }

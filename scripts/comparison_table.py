@@ -1,0 +1,8 @@
+import pandas as pd
+
+from rethinking_backdoors.comparison import summarize
+from rethinking_backdoors.io import job, write_text
+
+with job(snakemake.log[0]):
+    rows = pd.concat([pd.read_csv(path) for path in snakemake.input], ignore_index=True)
+    write_text(snakemake.output[0], summarize(rows).to_csv(index=False))
