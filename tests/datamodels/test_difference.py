@@ -46,7 +46,7 @@ def test_blocks_of_targets_change_nothing(monkeypatch):
     rng = np.random.default_rng(2)
     masks, margins = rng.random((40, 7)) < 0.5, rng.standard_normal((40, 7))
     whole = difference_in_means(masks, margins)
-    monkeypatch.setattr("rethinking_backdoors.datamodels.difference._TARGETS_AT_ONCE", 3)
+    monkeypatch.setattr("rethinking_backdoors.datamodels.base._TARGETS_AT_ONCE", 3)
     assert np.allclose(difference_in_means(masks, margins), whole, atol=1e-6)
 
 

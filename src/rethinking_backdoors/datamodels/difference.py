@@ -1,37 +1,88 @@
 """The difference-in-means estimator of datamodel weights."""
 
+from collections.abc import Sequence
+from typing import Self
+
 import numpy as np
 
-_TARGETS_AT_ONCE = 4096
+from rethinking_backdoors.datamodels.backend import backend
+from rethinking_backdoors.datamodels.base import Datamodel, centred_blocks
+from rethinking_backdoors.datamodels.design import Design
+from rethinking_backdoors.datamodels.inputs import Margins, Masks, mask_columns, matched
+
+CENTRINGS = ("target", "group", "model")
+
+
+class DifferenceInMeans(Datamodel):
+    """Mean margin of the models trained with an example minus that of the models trained without it.
+
+    For subsets of exact size in a linear world with weights w, ``coef_[i, j]`` estimates ``w[i, j]`` minus the mean of the other
+    examples' weights on j, so its columns are nearly centred. Each weight is estimated by itself; as a joint prediction the
+    weights are used as if the examples' columns were uncorrelated, which for random subsets they nearly are: ``predict`` returns
+    mean margin + (mask - alpha) @ W with alpha the share of models that each example is in, the prediction that is right on
+    average. What all subsets of one size have in common, such as a constant in a column of W, cancels in it.
+
+    Args:
+        centring: what is subtracted from the margins f before the means are taken. "target": nothing that matters (each
+            target's mean over all models, which the difference does not see). "group": from f[model, j] the mean margin of j
+            over the models in the same group, those trained with j or those trained without it; this takes out j's effect on
+            itself, so that it is no noise in the others' weights, and makes the diagonal of W exactly 0. "model": from
+            f[model, j] the mean over the examples of the model's subset if j is in it, else over the examples outside; this
+            takes out how good a model is as a whole, on what it was trained on and on the rest. The last two need the targets to
+            be the training examples. Predictions, and so fidelity, are then of the centred margins.
+        device: a torch device; numpy on the processor if not given.
+
+    Memory beside the inputs: W, 4 m min(n, 16384) bytes (4 m n on a device), and a block of at most 4,096 targets: 4 (2 m + n)
+    bytes a target.
+    """
+
+    def __init__(self, centring: str = "target", *, device: str | None = None):
+        if centring not in CENTRINGS:
+            raise ValueError(f"centring must be one of {', '.join(CENTRINGS)}; given: {centring}.")
+        self.centring, self.device = centring, device
+
+    def fit(self, masks: Masks, margins: np.ndarray | Sequence[np.ndarray] | Margins) -> Self:
+        """See ``Datamodel.fit``."""
+        margins, at = matched(masks, margins), backend(self.device)
+        if self.centring != "target" and masks.shape[1] != margins.shape[1]:
+            raise ValueError(f"centring {self.centring!r} needs margins of the training examples, as many as masks has columns.")
+        design = Design(masks, at)
+        levels = _model_means(masks, margins) if self.centring == "model" else None
+        # With margins centred per target the sum over models without i is minus the sum over models with i.
+        scale = (1 / design.inside + 1 / (design.m - design.inside)).astype(np.float32)[:, None]
+        self.coef_ = np.empty((design.n, margins.shape[1]), dtype=np.float32)
+        self.intercept_ = np.empty(margins.shape[1])
+        for targets, block, mean in centred_blocks(margins):
+            if self.centring != "target":
+                mean = self._centre(block, mask_columns(masks, targets.start, targets.stop), levels)
+            np.multiply(at.get(design.sums(at.put(block))), scale, out=self.coef_[:, targets])
+            self.intercept_[targets] = mean - design.mean @ self.coef_[:, targets]
+        return self
+
+    def _centre(self, block: np.ndarray, inside: np.ndarray, levels: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:
+        """Centres margins (m, b) further, in place, given who is in which subset; returns what is now their mean, (b,)."""
+        if levels is None:
+            with_it = np.einsum("mb,mb->b", block, inside, dtype=np.float64) / inside.sum(0)
+            without = -np.einsum("mb,mb->b", block, inside, dtype=np.float64) / (~inside).sum(0)
+            block -= np.where(inside, with_it, without)
+        else:
+            block -= np.where(inside, levels[0][:, None], levels[1][:, None])
+            block -= block.mean(0, dtype=np.float64)
+        return np.zeros(block.shape[1])
+
+
+def _model_means(masks: Masks, margins: Margins) -> tuple[np.ndarray, np.ndarray]:
+    """For each model the mean of the margins, centred per target, over its own subset and over the rest; (m,) float64 each."""
+    total_in, total_out, size = np.zeros(margins.shape[0]), np.zeros(margins.shape[0]), np.zeros(margins.shape[0])
+    for targets, block, _ in centred_blocks(margins):
+        inside = mask_columns(masks, targets.start, targets.stop)
+        part = np.einsum("mb,mb->m", block, inside, dtype=np.float64)
+        total_in += part
+        total_out += block.sum(1, dtype=np.float64) - part
+        size += inside.sum(1)
+    return total_in / size, total_out / (margins.shape[1] - size)
 
 
 def difference_in_means(masks: np.ndarray, margins: np.ndarray) -> np.ndarray:
-    """Mean margin of the models trained with an example minus that of the models trained without it.
-
-    Args:
-        masks: (m, n) bool, the training subset of each model.
-        margins: (m, t), float16 or wider, the margin of each target in each model.
-
-    Returns:
-        W (n, t) float32: ``W[i, j]`` is the effect of training on example i on the margin of target j, in units of the margin
-        (rows are training examples, columns are targets). For subsets of exact size in a linear world with weights w it
-        estimates ``w[i, j]`` minus the mean of the other examples' weights on j, so its columns are nearly centred.
-
-    Raises:
-        ValueError: shapes do not fit, or an example is in every model or in none.
-    """
-    if masks.shape[0] != margins.shape[0]:
-        raise ValueError(f"masks has {masks.shape[0]} rows (models), margins {margins.shape[0]}; they must be equal.")
-    inside = masks.sum(0, dtype=np.int64)
-    outside = len(masks) - inside
-    if not (inside.all() and outside.all()):
-        raise ValueError("an example is in every model's subset or in none: its weight cannot be estimated.")
-    # With margins centred per target the sum over models without i is minus the sum over models with i.
-    scale = (1 / inside + 1 / outside).astype(np.float32)[:, None]
-    selected = np.ascontiguousarray(masks.T).astype(np.float32)
-    weights = np.empty((masks.shape[1], margins.shape[1]), dtype=np.float32)
-    for start in range(0, margins.shape[1], _TARGETS_AT_ONCE):
-        block = margins[:, start : start + _TARGETS_AT_ONCE].astype(np.float32)
-        block -= block.mean(0, dtype=np.float64)
-        weights[:, start : start + _TARGETS_AT_ONCE] = scale * (selected @ block)
-    return weights
+    """W (n, t) of ``DifferenceInMeans``: rows are training examples, columns are targets; arguments and errors as in ``fit``."""
+    return DifferenceInMeans().fit(masks, margins).coef_
