@@ -68,6 +68,7 @@ rule all:
         intermediates(),
         SEEDS_TABLE,
         TABLES,
+        COMPARED_BY_DEFAULT,
         SUMMARY,
         FIGURES,
         COST,

@@ -31,6 +31,7 @@ rule control:
     conda:
         "../environment.yml"
     params:
+        estimator=config["estimator"],
         rules=config["rules"],
         permutations=config["controls"]["permutations"],
         seeds=SEEDS,

@@ -12,6 +12,7 @@ rule strength:
     conda:
         "../environment.yml"
     params:
+        estimator=config["estimator"],
         seeds=SEEDS,
     script:
         "../scripts/strength.py"

@@ -28,6 +28,7 @@ rule adversary:
         log_of("adversary"),
     benchmark:
         benchmark_of("adversary")
+    priority: 2  # one long job, which two experiments wait for
     conda:
         "../environment.yml"
     resources:

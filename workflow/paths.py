@@ -28,6 +28,8 @@ PROVENANCE = f"{RESULTS}/provenance.json"
 BENCHMARKS = f"{RESULTS}/benchmarks"
 COMPARED = f"{RESULTS}/comparisons/{{comparison}}/exp{{e}}.csv"
 COMPARISON = f"{RESULTS}/tables/{{comparison}}.csv"
+# The other comparisons are made on request.
+COMPARED_BY_DEFAULT = [COMPARISON.format(comparison=name) for name in ("compute", "released") if name in COMPARISONS]
 DRAWN = [f"figure{number}" for number in range(3, 10)] + ["figure10"] * ("compute" in COMPARISONS)
 FIGURES = [f"figures/{DATASET}/{name}.{kind}" for name in DRAWN for kind in ("png", "pdf")]
 
@@ -122,7 +124,7 @@ def detections_of(w):
 
 
 def figure_inputs(name):
-    """What a figure is drawn from: the first seed and the first subset fraction of every experiment, as in the paper; or a table."""
+    """What a figure is drawn from: the first seed and subset fraction of every experiment, as in the paper; or a table."""
     if name.startswith("figure10"):
         return COMPARISON.format(comparison=name.replace("figure10", "compute"))
     paths = {"figure6": [IMAGES, POISON], "figure9": [WEIGHTS, POISON]}.get(name, [STRENGTH])

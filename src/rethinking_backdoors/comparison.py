@@ -1,6 +1,6 @@
-"""What the choices cost and gain: estimators against numbers of models, rules of detection, the exact search against the released.
+"""What the choices cost and gain: estimators against numbers of models, rules of detection, exact against released search.
 
-All of these look at the truth in order to compare. A setting may be chosen by them on seeds that are not reported, never on others.
+All of these look at the truth in order to compare. A setting may be chosen by them, but only on seeds that are not reported.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rethinking_backdoors.datamodels import ESTIMATORS
-from rethinking_backdoors.datamodels.difference import difference_in_means
+from rethinking_backdoors.datamodels import difference_in_means, weights_of
 from rethinking_backdoors.detection.pairs import pair_sums
 from rethinking_backdoors.detection.released import search_released
 from rethinking_backdoors.detection.scores import detect, frequencies, ranking, scores
@@ -49,9 +48,7 @@ class Setting:
         return {"auroc": auroc(score, self.poisoned), "auroc_within_target": within, "poison_left": left}
 
 
-def models_against_accuracy(
-    setting: Setting, *, estimators: list[str], models: list[int], rule: dict[str, Any]
-) -> Iterator[Row]:
+def models_against_accuracy(setting: Setting, *, estimators: list[str], models: list[int], rule: dict[str, Any]) -> Iterator[Row]:
     """Figure 10: detection by one rule for each estimator and number of models, on W and on W of permuted masks.
 
     Args:
@@ -61,7 +58,7 @@ def models_against_accuracy(
         order = generator(setting.root, "permuted masks", 0).permutation(count)
         for name in estimators:
             for masks, chosen in (("real", slice(count)), ("permuted", order)):
-                weights = ESTIMATORS[name](setting.masks[chosen], setting.margins[:count])
+                weights = weights_of(name)(setting.masks[chosen], setting.margins[:count])
                 row = {"estimator": name, "models": count, "masks": masks}
                 yield row | setting.judge(detect(weights, rule, setting.root)["score"])
 
@@ -134,8 +131,7 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
         rows: ``experiment``, ``seed``, what was varied, and what was measured, one line for each combination.
 
     Returns:
-        ``experiment``, what was varied, ``column``, ``value``, ``low``, ``high`` (cut as in the other tables) and ``seeds``, which
-        ones.
+        ``experiment``, what was varied, ``column``, ``value``, ``low``, ``high`` (cut as in the other tables), ``seeds`` (which).
     """
     varied = [name for name in rows.columns if name not in ("seed", *MEASURED)]
     measured = [name for name in MEASURED if name in rows.columns]

@@ -50,7 +50,7 @@ def collect(
 
 
 def truth(poison: str | Path, images: str | Path, target_class: int) -> dict[str, np.ndarray]:
-    """Of one experiment and seed, from its files: ``poisoned`` (n,) bool and ``target`` (n,) bool, whether the label in the poisoned set is the target class."""
+    """Of one experiment and seed: ``poisoned`` (n,) bool, and ``target`` (n,) bool, labelled as the target class."""
     label = read_npz(images, "train_label")["train_label"]
     made = read_npz(poison, "index", "label")
     label[made["index"]] = made["label"]

@@ -73,7 +73,7 @@ def test_permuted_masks_hold_no_information_on_who_moves_whom():
     values = np.random.default_rng(0).standard_normal((600, 60))
     values[:, :10] += np.random.default_rng(1).standard_normal((600, 10)) + drawn[:, :10].sum(1, keepdims=True)
     real = detect(difference_in_means(drawn, values), RULE, seed=0)
-    control = permuted_scores(drawn, values, {"ours": RULE, "again": RULE}, 3, root=5)
+    control = permuted_scores(drawn, values, difference_in_means, {"ours": RULE, "again": RULE}, 3, root=5)
     assert set(ranking(real["score"], 0)[:10]) == set(range(10))
     assert control["ours"].shape == (3, 60)
     assert (control["ours"] == control["again"]).all()

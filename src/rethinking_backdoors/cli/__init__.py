@@ -3,11 +3,12 @@
 import typer
 
 from rethinking_backdoors.cli.detect import detect
+from rethinking_backdoors.cli.fit import fit
 from rethinking_backdoors.cli.strength import strength
 from rethinking_backdoors.cli.train import train
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
-for command in (detect, strength, train):
+for command in (fit, detect, strength, train):
     app.command()(command)
 
 

@@ -50,11 +50,12 @@ class ShardWriter:
         self._tag.unlink()
 
 
-def load(paths: Sequence[str | Path]) -> tuple[np.ndarray, dict[str, Any]]:
-    """Reads the shards of one setting in the order of their models.
+def open_shards(paths: Sequence[str | Path]) -> tuple[list[np.ndarray], dict[str, Any]]:
+    """The shards of one setting in the order of their models.
 
     Returns:
-        Margins (m, n) float16 and what the manifests share, with ``models`` the (m,) list of model indices.
+        Margins (models, n) float16 of each shard, memory-mapped, and what the manifests share, with ``models`` the (m,) list of
+        model indices.
 
     Raises:
         InputError: a shard is damaged, or the shards do not belong together.
@@ -65,7 +66,13 @@ def load(paths: Sequence[str | Path]) -> tuple[np.ndarray, dict[str, Any]]:
         if any(manifest[key] != value for key, value in common.items()):
             raise InputError(f"the shards {', '.join(map(str, paths))} come from different settings: make them again.")
     models = [index for _, manifest in shards for index in range(*manifest["models"])]
-    return np.concatenate([rows for rows, _ in shards]), {**common, "models": models}
+    return [rows for rows, _ in shards], {**common, "models": models}
+
+
+def load(paths: Sequence[str | Path]) -> tuple[np.ndarray, dict[str, Any]]:
+    """The margins (m, n) float16 of all shards of one setting; otherwise as ``open_shards``."""
+    shards, common = open_shards(paths)
+    return np.concatenate(shards), common
 
 
 def load_with_masks(paths: Sequence[str | Path]) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:

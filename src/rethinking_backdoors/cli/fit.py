@@ -1,0 +1,74 @@
+"""rethinking-backdoors fit: margins of many models to a weight matrix."""
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from rethinking_backdoors.cli.common import TRAIN_ROWS, load_array, one_sentence
+from rethinking_backdoors.datamodels import ESTIMATORS, PackedMasks, fit_with_fidelity, pack
+from rethinking_backdoors.io import InputError, write_array
+from rethinking_backdoors.training.margins import open_shards
+from rethinking_backdoors.training.subsets import masks as drawn
+
+Estimator = StrEnum("Estimator", {name: name for name in ESTIMATORS})
+# Masks that are unpacked at a time.
+MODELS_AT_ONCE = 1000
+
+
+def fit(
+    margins: Annotated[Path, typer.Option(help="(models, targets) floats, .npy; or a folder of shards made by train")],
+    out: Annotated[Path, typer.Option(help=".npy file for W; a .json of the same name lies beside it")],
+    masks: Annotated[
+        Path | None, typer.Option(help="(models, examples) bool, .npy; not for a folder, whose seeds tell them")
+    ] = None,
+    estimator: Annotated[Estimator, typer.Option(help="how weights are estimated")] = Estimator.difference,
+    device: Annotated[str | None, typer.Option(help="a torch device such as cuda; numpy on the CPU if not given")] = None,
+) -> None:
+    """Fits a datamodel to every target: which training examples move its margin?
+
+    W[i, j] is the effect of training on example i on the margin of target j, in units of the margin: rows are training examples,
+    positive raises. The manifest beside W says so, and how well such weights predict models that they were not fitted to.
+
+    Example: rethinking-backdoors fit --masks masks.npy --margins margins.npy --estimator ridge --out W.npy
+    """
+    with one_sentence():
+        if out.suffix != ".npy":
+            raise InputError(f"--out {out}: give a name that ends in .npy.")
+        chosen, values = _from_folder(margins, masks) if margins.is_dir() else _from_files(margins, masks)
+        fitted, fidelity = fit_with_fidelity(lambda: ESTIMATORS[estimator](device=device), chosen, values)
+        facts = {"estimator": estimator.value, "m": chosen.shape[0], "fidelity": fidelity}
+        units = {"unit": "margin per added training example", "sign": "positive raises the margin"}
+        write_array(out, fitted.coef_, {**facts, "orientation": TRAIN_ROWS, **units})
+        if sys.stdout.isatty():
+            print(f"{out}: {fitted.coef_.shape[0]} training examples (rows) x {fitted.coef_.shape[1]} targets (columns)")
+            print(f"on held-out models: {json.dumps(fidelity)}")
+
+
+def _from_files(margins: Path, masks: Path | None) -> tuple[np.ndarray, np.ndarray]:
+    """Masks and margins of somebody's own models."""
+    if masks is None:
+        raise InputError(
+            "--masks is needed with a file of margins: (models, examples) bool, True where an example is trained on."
+        )
+    chosen, values = load_array(masks), load_array(margins)
+    if chosen.ndim != 2 or (chosen.dtype != bool and not np.isin(chosen, (0, 1)).all()):
+        raise InputError(f"{masks} must hold (models, examples) bool, or 0 and 1.")
+    return np.asarray(chosen, dtype=bool), values
+
+
+def _from_folder(folder: Path, masks: Path | None) -> tuple[PackedMasks, list[np.ndarray]]:
+    """The margins of a folder of shards, memory-mapped, and the masks that their seeds tell."""
+    if masks is not None:
+        raise InputError(f"--masks is not for {folder}: the seeds of its shards tell the masks.")
+    paths = sorted(folder.glob("*.npy"))
+    if not paths:
+        raise InputError(f"{folder} holds no shards of margins (.npy).")
+    shards, common = open_shards(paths)
+    models, n = common["models"], shards[0].shape[1]
+    parts = (models[start : start + MODELS_AT_ONCE] for start in range(0, len(models), MODELS_AT_ONCE))
+    return pack(drawn(int(common["root"]), common["alpha"], part, n) for part in parts), shards

@@ -1,0 +1,77 @@
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from rethinking_backdoors.cli import app
+from rethinking_backdoors.datamodels import difference_in_means
+from rethinking_backdoors.seeds import root
+from rethinking_backdoors.training.margins import ShardWriter
+from rethinking_backdoors.training.subsets import masks
+
+M, N = 400, 40
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["fit", *map(str, arguments)])
+
+
+@pytest.fixture
+def linear(tmp_path):
+    """A linear world: margins are the sum of the weights of the examples in the subset."""
+    chosen, truth = masks(7, 0.5, range(M), N), np.random.default_rng(0).standard_normal((N, N))
+    np.save(tmp_path / "masks.npy", chosen)
+    np.save(tmp_path / "margins.npy", chosen @ truth)
+    return chosen, truth
+
+
+@pytest.mark.parametrize("estimator", ["difference", "ridge"])
+def test_fitted_weights_say_what_they_are(tmp_path, linear, estimator):
+    chosen, truth = linear
+    out = tmp_path / "W.npy"
+    done = run("--masks", tmp_path / "masks.npy", "--margins", tmp_path / "margins.npy", "--estimator", estimator, "--out", out)
+    assert done.exit_code == 0, done.output
+    facts, weights = json.loads(out.with_suffix(".json").read_text()), np.load(out)
+    assert facts["orientation"] == "rows are training examples"
+    assert facts["m"] == M
+    if estimator == "difference":
+        assert np.array_equal(weights, difference_in_means(chosen, chosen @ truth))
+    else:  # what all subsets of one size have in common cannot be told
+        centred = truth - truth.mean(0)
+        assert np.corrcoef(weights.ravel(), centred.ravel())[0, 1] > 0.999
+        assert facts["fidelity"]["lds"] > 0.99
+    # The next command knows the orientation from the manifest.
+    assert CliRunner().invoke(app, ["detect", str(out), "--out", str(tmp_path / "s.csv"), "--restarts", "3"]).exit_code == 0
+
+
+def test_a_folder_of_shards_gives_the_weights_of_its_models(tmp_path, linear):
+    seed = root("made up", 1, 0)
+    chosen = masks(seed, 0.5, range(M), N)
+    values = (chosen @ linear[1]).astype(np.float16)
+    for name, (first, end) in {"00000": (0, 150), "00001": (150, M)}.items():
+        writer = ShardWriter(tmp_path / "margins" / f"{name}.npy", end - first, N, {})
+        writer.append(0, values[first:end])
+        writer.finish({"models": [first, end], "root": str(seed), "alpha": 0.5, "settings": "x"})
+    done = run("--margins", tmp_path / "margins", "--out", tmp_path / "W.npy")
+    assert done.exit_code == 0, done.output
+    assert np.array_equal(np.load(tmp_path / "W.npy"), difference_in_means(chosen, values))
+
+
+def test_what_the_user_did_wrong_ends_in_one_sentence(tmp_path, linear):
+    margins, out = tmp_path / "margins.npy", tmp_path / "W.npy"
+    np.save(tmp_path / "short.npy", linear[0][:-1])
+    np.save(tmp_path / "twos.npy", 2 * linear[0].astype(int))
+    (tmp_path / "empty").mkdir()
+    wrong = {
+        "--masks is needed": ["--margins", margins, "--out", out],
+        "must be equal": ["--margins", margins, "--masks", tmp_path / "short.npy", "--out", out],
+        "0 and 1": ["--margins", margins, "--masks", tmp_path / "twos.npy", "--out", out],
+        "does not exist": ["--margins", tmp_path / "none.npy", "--masks", tmp_path / "masks.npy", "--out", out],
+        "ends in .npy": ["--margins", margins, "--masks", tmp_path / "masks.npy", "--out", tmp_path / "W.pt"],
+        "no shards": ["--margins", tmp_path / "empty", "--out", out],
+    }
+    for sentence, arguments in wrong.items():
+        done = run(*arguments)
+        assert (done.exit_code, sentence in done.stderr, done.stderr.strip().count("\n")) == (2, True, 0), (sentence, done.output)
+    assert not out.exists()
