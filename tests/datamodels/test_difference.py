@@ -1,17 +1,8 @@
-from itertools import combinations
-
 import numpy as np
 import pytest
+from worlds import all_halves, linear
 
-from rethinking_backdoors.datamodels.difference import difference_in_means
-
-
-def all_halves(n):
-    """Every subset of n / 2 of n examples, (models, n) bool: the expectation over subsets, exactly."""
-    masks = np.zeros((len(list(combinations(range(n), n // 2))), n), dtype=bool)
-    for row, chosen in zip(masks, combinations(range(n), n // 2), strict=True):
-        row[list(chosen)] = True
-    return masks
+from rethinking_backdoors.datamodels.difference import DifferenceInMeans, difference_in_means
 
 
 def test_in_a_linear_world_it_is_each_weight_minus_the_mean_of_the_others():
@@ -56,3 +47,39 @@ def test_what_cannot_be_estimated_is_refused():
         difference_in_means(masks, np.zeros((5, 3)))
     with pytest.raises(ValueError, match="must be equal"):
         difference_in_means(masks, np.zeros((4, 3)))
+
+
+def test_centred_by_group_is_the_definition_written_out():
+    masks, _, margins = linear(50, 6, 6)
+    centred = margins.copy()
+    for j in range(6):
+        for group in (masks[:, j], ~masks[:, j]):
+            centred[group, j] -= margins[group, j].mean()
+    fitted = DifferenceInMeans("group").fit(masks, margins)
+    assert np.allclose(fitted.coef_, difference_in_means(masks, centred), atol=1e-5)
+    # An example's effect on itself is what tells the groups apart.
+    assert np.allclose(np.diag(fitted.coef_), 0, atol=1e-5)
+    assert np.abs(fitted.coef_).max() > 0.1
+
+
+def test_centred_by_model_is_the_definition_written_out():
+    masks, _, margins = linear(50, 6, 6, size=3)
+    targets = margins - margins.mean(0)
+    centred = targets.copy()
+    for i in range(50):
+        for group in (masks[i], ~masks[i]):
+            centred[i, group] -= targets[i, group].mean()
+    fitted = DifferenceInMeans("model").fit(masks, margins)
+    assert np.allclose(fitted.coef_, difference_in_means(masks, centred), atol=1e-5)
+    # How good a model is as a whole does not enter.
+    shifted = margins + np.random.default_rng(0).standard_normal((50, 1))
+    assert np.allclose(DifferenceInMeans("model").fit(masks, shifted).coef_, fitted.coef_, atol=1e-5)
+
+
+def test_centring_needs_the_training_examples_as_targets_and_a_known_name():
+    masks, _, margins = linear(50, 6, 5)
+    for centring in ("group", "model"):
+        with pytest.raises(ValueError, match="training examples"):
+            DifferenceInMeans(centring).fit(masks, margins)
+    with pytest.raises(ValueError, match="one of target, group, model"):
+        DifferenceInMeans("none")

@@ -1,7 +1,7 @@
 """The LASSO of many targets at once by accelerated proximal gradient steps, for devices on which a large product is cheap.
 
-FISTA (Beck and Teboulle 2009) with the gradient restart of O'Donoghue and Candes (2015), every target with its own momentum. Every
-step is one product of C (n, n) with the block of targets. The problem is that of ``descent``.
+FISTA (Beck and Teboulle 2009) with the gradient restart of O'Donoghue and Candes (2015), every target with its own momentum.
+Every step is one product of C (n, n) with the block of targets. The problem is that of ``descent``.
 """
 
 import contextlib

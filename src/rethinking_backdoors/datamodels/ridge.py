@@ -60,10 +60,7 @@ class Ridge(Datamodel):
         for targets, block, mean in centred_blocks(margins):
             # (Xc'Xc + penalty)^-1 Xc' = Xc' (Xc Xc' + penalty)^-1; blocks are centred, so X' does for Xc'.
             right = at.put(block)
-            if over == "examples":
-                solved = at.solve(factor, design.sums(right))
-            else:
-                solved = design.sums(at.solve(factor, right))
+            solved = at.solve(factor, design.sums(right)) if over == "examples" else design.sums(at.solve(factor, right))
             self.coef_[:, targets] = at.get(solved)
             self.intercept_[targets] = mean - design.mean @ self.coef_[:, targets]
         return self

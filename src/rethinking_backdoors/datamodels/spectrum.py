@@ -15,7 +15,7 @@ import numpy as np
 
 from rethinking_backdoors.datamodels.backend import Array
 
-# Penalties tried: the largest eigenvalue times these, ten in a factor of ten. Below the first one single precision may not be able to solve.
+# Penalties tried: the largest eigenvalue times these, ten in a factor of ten. Below the first, single precision may not suffice.
 _GRID = 10.0 ** np.arange(-4, 3.01, 0.1)
 
 

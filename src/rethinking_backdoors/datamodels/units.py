@@ -1,7 +1,7 @@
 """Weights in the masks' own units and in units of their standard deviation.
 
-``raw``: the effect of adding example i to the training set on the margin; ``coef_`` of every estimator here. ``standardised``: the
-effect of one standard deviation of the mask's column i, sqrt(alpha (1 - alpha)); this is what solvers that standardise the
+``raw``: the effect of adding example i to the training set on the margin; ``coef_`` of every estimator here. ``standardised``:
+the effect of one standard deviation of the mask's column i, sqrt(alpha (1 - alpha)); this is what solvers that standardise the
 columns store (fast_l1, and so the public datamodels code). At alpha = 1/2 it is half of the raw weight.
 """
 
