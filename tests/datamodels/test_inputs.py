@@ -53,7 +53,7 @@ def test_blocks_of_targets_and_of_examples_change_nothing(estimator, m, monkeypa
     monkeypatch.setattr("rethinking_backdoors.datamodels.design._EXAMPLES_AT_ONCE", 6)
     monkeypatch.setattr("rethinking_backdoors.datamodels.design._ROWS_AT_ONCE", 7)
     parts = estimator().fit(masks, margins)
-    assert np.allclose(parts.coef_, whole.coef_, atol=1e-5)
+    assert np.allclose(parts.coef_, whole.coef_, atol=3e-4)
     assert np.allclose(parts.intercept_, whole.intercept_, atol=1e-4)
     assert np.allclose(parts.predict(masks), whole.predict(masks), atol=1e-4)
 
@@ -61,7 +61,12 @@ def test_blocks_of_targets_and_of_examples_change_nothing(estimator, m, monkeypa
 @pytest.mark.parametrize("kind", ["difference", "group", "model", "ridge", "ridge in the dual", "sampled ridge", "lasso"])
 def test_torch_gives_the_weights_of_numpy(kind, monkeypatch):
     masks, _, margins = linear(20 if kind == "ridge in the dual" else 90, 30, 30, noise=4, density=0.3)
-    makers = {"ridge": Ridge, "ridge in the dual": Ridge, "sampled ridge": Ridge, "lasso": lambda **at: Lasso(tolerance=1e-6, **at)}
+    makers = {
+        "ridge": Ridge,
+        "ridge in the dual": Ridge,
+        "sampled ridge": Ridge,
+        "lasso": lambda **at: Lasso(tolerance=1e-6, **at),
+    }
     maker = makers.get(kind, lambda **at: DifferenceInMeans("target" if kind == "difference" else kind, **at))
     if kind == "sampled ridge":
         monkeypatch.setattr("rethinking_backdoors.datamodels.ridge._EXACT", 10)

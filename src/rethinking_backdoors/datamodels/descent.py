@@ -1,8 +1,8 @@
 """Coordinate descent for the LASSO of many targets that share one Gram matrix.
 
 Friedman, Hastie and Tibshirani (2010), section 2.2. For a target with correlations c = Z'f / m and C = Z'Z / m (unit diagonal) it
-minimises w'Cw / 2 - c'w + penalty |w|_1. The
-gradient c - C w is kept up to date, one contiguous row of C for every change of a coordinate; the models do not enter.
+minimises w'Cw / 2 - c'w + penalty |w|_1. The gradient c - C w is kept up to date, one contiguous row of C for every change of a
+coordinate; the models do not enter.
 """
 
 from concurrent.futures import ThreadPoolExecutor
