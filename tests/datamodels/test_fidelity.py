@@ -3,7 +3,8 @@ import pytest
 from scipy.stats import spearmanr
 from worlds import all_halves, linear
 
-from rethinking_backdoors.datamodels import ESTIMATORS, DifferenceInMeans, Ridge, fidelity, fit_with_fidelity, pack, weights_of
+from rethinking_backdoors.datamodels import ESTIMATORS, DifferenceInMeans, Ridge, fit_with_fidelity, pack, weights_of
+from rethinking_backdoors.datamodels.fidelity import fidelity
 
 
 def test_it_is_the_mean_of_scipys_rank_correlation_and_the_plain_error(monkeypatch):
