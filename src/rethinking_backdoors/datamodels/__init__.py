@@ -10,7 +10,7 @@ import numpy as np
 
 from rethinking_backdoors.datamodels.base import Datamodel, predict
 from rethinking_backdoors.datamodels.difference import DifferenceInMeans, difference_in_means
-from rethinking_backdoors.datamodels.fidelity import fit_with_fidelity
+from rethinking_backdoors.datamodels.held_out import fidelity, fit_with_fidelity
 from rethinking_backdoors.datamodels.inputs import PackedMasks, pack
 from rethinking_backdoors.datamodels.lasso import Lasso
 from rethinking_backdoors.datamodels.ridge import Ridge
@@ -23,6 +23,7 @@ __all__ = [
     "PackedMasks",
     "Ridge",
     "difference_in_means",
+    "fidelity",
     "fit_with_fidelity",
     "pack",
     "predict",

@@ -3,15 +3,14 @@ import pytest
 from scipy.stats import spearmanr
 from worlds import all_halves, linear
 
-from rethinking_backdoors.datamodels import ESTIMATORS, DifferenceInMeans, Ridge, fit_with_fidelity, pack, weights_of
-from rethinking_backdoors.datamodels.fidelity import fidelity
+from rethinking_backdoors.datamodels import ESTIMATORS, DifferenceInMeans, Ridge, fidelity, fit_with_fidelity, pack, weights_of
 
 
 def test_it_is_the_mean_of_scipys_rank_correlation_and_the_plain_error(monkeypatch):
     masks, weights, margins = linear(30, 12, 5)
     margins = np.round(margins)  # ties
     intercept = np.arange(5.0)
-    monkeypatch.setattr("rethinking_backdoors.datamodels.fidelity._TARGETS_AT_ONCE", 2)
+    monkeypatch.setattr("rethinking_backdoors.datamodels.held_out._TARGETS_AT_ONCE", 2)
     found = fidelity(weights, intercept, pack([masks]), [margins[:20], margins[20:]])
     guess = masks @ weights + intercept
     assert found["lds"] == pytest.approx(np.mean([spearmanr(guess[:, j], margins[:, j])[0] for j in range(5)]), abs=1e-3)
