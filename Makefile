@@ -19,6 +19,8 @@ test: .venv/.ready
 
 benchmark: .venv/.ready
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/datamodels.py
+	$(BIN)/python benchmarks/detection.py
 
 # Bytecode is compiled once here, so that none of the hundreds of short jobs has to.
 .venv/.ready: requirements.lock overrides.txt pyproject.toml tools/system.sh

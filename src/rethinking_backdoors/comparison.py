@@ -140,7 +140,6 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
         seeds = " ".join(map(str, cell["seed"]))
         for column in measured:
             value, low, high = interval(cell[column].to_numpy())
-            if not column.endswith(("left", "sd")):
-                low, high = np.clip([low, high], 0, 100)
+            low, high = np.clip([low, high], 0, None if column.endswith(("left", "sd")) else 100)
             lines.append((*key, column, *np.round([value, low, high], 4), seeds))
     return pd.DataFrame(lines, columns=[*varied, "column", "value", "low", "high", "seeds"])

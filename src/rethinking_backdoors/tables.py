@@ -128,14 +128,13 @@ def summarize(seeds: pd.DataFrame, table: str) -> pd.DataFrame:
     """One table of the paper from the numbers of every seed.
 
     Returns:
-        One line a cell: experiment, row, column, value (mean over seeds), low, high (95 % interval; for shares and AUROCs cut at
-        0 and 100), seeds (how many).
+        One line a cell: experiment, row, column, value (mean over seeds), low, high (95 % interval; cut at 0, for
+        shares and AUROCs also at 100), seeds (how many).
     """
     chosen = seeds[seeds["table"] == table]
     lines = []
     for (experiment, row, column), cell in chosen.groupby(["experiment", "row", "column"], sort=False):
         value, low, high = interval(cell["value"].to_numpy())
-        if not column.endswith(("removed", "left")):
-            low, high = np.clip([low, high], 0, 100)
+        low, high = np.clip([low, high], 0, None if column.endswith(("removed", "left")) else 100)
         lines.append((experiment, row, column, *np.round([value, low, high], 4), len(cell)))
     return pd.DataFrame(lines, columns=["experiment", "row", "column", "value", "low", "high", "seeds"])
