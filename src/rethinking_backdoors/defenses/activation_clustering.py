@@ -34,7 +34,7 @@ class Settings:
 
 
 def reduce(representations: np.ndarray, reduction: str, dimensions: int, state: int) -> np.ndarray:
-    """(m, d) to (m, k) float64, k being ``dimensions`` or the rank if that is less; the latter is kept as it is, for k = d.
+    """(m, d) to (m, k) float64, k being ``dimensions`` or the rank if that is less; nothing is changed where k would be d.
 
     Raises:
         ValueError: there is no such reduction.
@@ -51,9 +51,9 @@ def reduce(representations: np.ndarray, reduction: str, dimensions: int, state: 
     if reduction == "principal":
         return PCA(min(dimensions, rank), svd_solver="full").fit_transform(values)
     with warnings.catch_warnings():
-        # Components that still turn a little after a thousand steps cluster as well as any.
+        # Few examples a dimension let the components turn for ever; they cluster no better after a thousand steps.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model = FastICA(min(dimensions, rank), whiten="unit-variance", max_iter=1000, tol=0.005, random_state=state)
+        model = FastICA(min(dimensions, rank), whiten="unit-variance", max_iter=200, tol=0.005, random_state=state)
         return model.fit_transform(values)
 
 

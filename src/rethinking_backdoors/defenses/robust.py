@@ -7,9 +7,9 @@ in it. So such examples are removed until no direction is left, or until as many
 
 import numpy as np
 
-# A direction is suspicious if its variance exceeds the Gaussian's by this factor times (1 + eps log(1/eps)^2). The theorem has
-# unnamed constants; this leaves clean Gaussian samples alone from about 20 examples a dimension on.
-_EXCESS = 1.5
+# The theorems leave their constants open. Here a direction is suspicious if its variance is this many times what the widest of
+# D directions shows in m clean Gaussian examples, (1 + sqrt(D / m))^2 times the true one (Marchenko and Pastur 1967).
+_EXCESS = 1.15
 # The share of what may still be removed that goes in one step, so that the direction is found anew before the clean part suffers.
 _STEP = 0.1
 
@@ -33,14 +33,13 @@ def covariance_filter(values: np.ndarray, planted: int) -> np.ndarray:
     """
     kept = np.ones(len(values), dtype=bool)
     budget = min(2 * planted, len(values) // 2)
-    share = max(planted, 1) / len(values)
-    limit = 2 * _EXCESS * (1 + share * np.log(1 / share) ** 2)
+    forms = values.shape[1] * (values.shape[1] + 1) / 2
     step = max(1, int(_STEP * budget))
     while budget > 0:
         inside = values[kept] - values[kept].mean(0)
         white = inside @ inverse_root(inside.T @ inside / len(inside))
         variance, projected = widest_quadratic(white)
-        if variance <= limit:
+        if variance <= 2 * widest_of_clean(forms, len(inside)):
             break
         far = np.abs(projected - np.median(projected))
         out = np.argsort(-far, kind="stable")[: min(step, budget)]
@@ -92,13 +91,18 @@ def mean_filter(white: np.ndarray, planted: int) -> np.ndarray:
     while budget > 0:
         inside = white[kept] - white[kept].mean(0)
         variances, directions = np.linalg.eigh(inside.T @ inside / len(inside))
-        if variances[-1] <= _EXCESS:
+        if variances[-1] <= widest_of_clean(white.shape[1], len(inside)):
             break
         far = np.abs(inside @ directions[:, -1])
         out = np.argsort(-far, kind="stable")[: min(step, budget)]
         kept[np.flatnonzero(kept)[out]] = False
         budget -= len(out)
     return kept
+
+
+def widest_of_clean(directions: float, examples: int) -> float:
+    """The largest variance, over ``directions`` of variance 1, that is not suspicious in a sample of so many examples."""
+    return _EXCESS * (1 + (directions / examples) ** 0.5) ** 2
 
 
 def inverse_root(covariance: np.ndarray) -> np.ndarray:

@@ -58,10 +58,11 @@ def principal(values: np.ndarray, dimensions: int) -> np.ndarray:
 
 
 def scores(reduced: np.ndarray, planted: int, count: int, alpha: float) -> tuple[np.ndarray, int]:
-    """The scores of one class in the number of dimensions for which its removal leaves the others most suspicious in all.
+    """The scores of one class, made in the number of dimensions whose highest scores stand out most in all dimensions.
 
-    For each number of components: scores of the examples whitened by robust estimates; without the ``count`` highest, the
-    others' covariance whitens all components of all examples, and the mean score there is the objective.
+    For each number of components: scores of the examples whitened by robust estimates; without the ``count`` highest (at most
+    half of all), the others' covariance whitens all components of all examples, and the mean score there is the objective. There
+    are at most half as many components as such others, because a covariance of fewer examples is noise.
 
     Args:
         reduced: (m, K) principal components, in order. planted: bound on the number of poisoned ones.
@@ -69,16 +70,14 @@ def scores(reduced: np.ndarray, planted: int, count: int, alpha: float) -> tuple
     Returns:
         The scores (m,) with the highest objective, and their number of dimensions.
     """
+    outside = min(count, len(reduced) // 2)
+    reduced = reduced[:, : max(1, (len(reduced) - outside) // 2)]
     best = (-np.inf, np.zeros(len(reduced)), 0)
     for k in candidate_dimensions(reduced.shape[1]):
         part = reduced[:, :k]
         mean, covariance = estimate(part, planted)
         score = entropy_scores((part - mean) @ inverse_root(covariance), alpha)
-        kept = np.argsort(-score, kind="stable")[count:]
-        if len(kept) <= reduced.shape[1]:
-            raise ValueError(
-                f"SPECTRE would leave {len(kept)} of {len(score)} examples of a class, too few for {reduced.shape[1]} dimensions."
-            )
+        kept = np.argsort(-score, kind="stable")[outside:]
         others = reduced[kept] - reduced[kept].mean(0)
         white = (reduced - reduced[kept].mean(0)) @ inverse_root(others.T @ others / len(others))
         best = max(best, (float(entropy_scores(white, alpha).mean()), score, k), key=lambda found: found[0])
