@@ -21,9 +21,9 @@ def removed(examples, analysis, threshold, reduction="principal", dimensions=10)
 
 @pytest.fixture(scope="module")
 def two_groups():
-    """Classes of 100, 90, 80 and 70 in 30 dimensions, with groups of 20, 40, 10 and 0 far from the rest."""
+    """Classes of 100, 90, 80 and 70 in 30 dimensions, with groups of 30, 40, 20 and 0 far from the rest."""
     rng = np.random.default_rng(0)
-    sizes, apart = (100, 90, 80, 70), (20, 40, 10, 0)
+    sizes, apart = (100, 90, 80, 70), (30, 40, 20, 0)
     labels = np.repeat([0, 1, 2, 3], sizes)
     values = rng.standard_normal((340, 30))
     for label, count in enumerate(apart):
@@ -39,6 +39,7 @@ def compared(examples, classes, analysis, reduce, dimensions):
 
     kept = np.isin(examples.labels, classes)
     values, labels = examples.representations[kept], np.unique(examples.labels[kept], return_inverse=True)[1]
+    np.random.seed(0)  # noqa: NPY002 (theirs starts 2-means once, from the global generator, and can get stuck)
     classifier = Activations()
     classifier.nb_classes = len(classes)
     defence = ActivationDefence(classifier, values, labels)
@@ -48,14 +49,14 @@ def compared(examples, classes, analysis, reduce, dimensions):
 
 # Theirs keeps turning components that mine stops turning too, and says so.
 @pytest.mark.filterwarnings("ignore:FastICA did not converge")
-@pytest.mark.parametrize(("reduce", "reduction", "dimensions"), [("PCA", "principal", 10), ("FastICA", "independent", 3)])
+@pytest.mark.parametrize(("reduce", "reduction", "dimensions"), [("PCA", "principal", 10), ("FastICA", "independent", 2)])
 class TestAgainstAnIndependentImplementation:
     def test_relative_size(self, two_groups, reduce, reduction, dimensions):
         # Theirs fails on a class neither of whose clusters is suspicious.
         defence, examples, _ = compared(two_groups, [0, 2], "relative-size", reduce, dimensions)
         own = removed(examples, "relative_size", 0.35, reduction, dimensions)
         assert np.sort(own).tolist() == np.flatnonzero(np.array(defence.is_clean_lst) == 0).tolist()
-        assert len(own) == 30
+        assert len(own) == 50
 
     def test_silhouette(self, two_groups, reduce, reduction, dimensions):
         # Theirs wants a small size as well, so class 1 is left out. It says rightly which classes are suspicious, but of a
@@ -67,15 +68,15 @@ class TestAgainstAnIndependentImplementation:
                 expected += np.flatnonzero(examples.labels == label)[cluster == np.bincount(cluster).argmin()].tolist()
         own = removed(examples, "silhouette", 0.4, reduction, dimensions)
         assert np.sort(own).tolist() == sorted(expected)
-        assert len(own) == 30
+        assert len(own) == 50
 
 
 def test_the_analyses_differ_as_the_paper_says(two_groups):
     groups = [np.flatnonzero((two_groups.labels == label) & (two_groups.representations.mean(1) > 2.5)) for label in range(3)]
-    assert [len(group) for group in groups] == [20, 40, 10]
+    assert [len(group) for group in groups] == [30, 40, 20]
     both = np.sort(np.concatenate([groups[0], groups[2]]))
     assert np.sort(removed(two_groups, "relative_size", 0.35)).tolist() == both.tolist()
-    assert np.sort(removed(two_groups, "relative_size", 0.2)).tolist() == np.sort(groups[2]).tolist()
+    assert np.sort(removed(two_groups, "relative_size", 0.27)).tolist() == np.sort(groups[2]).tolist()
     # Silhouettes look at the shape alone, so the two halves of class 1 are suspicious too.
     assert np.sort(removed(two_groups, "silhouette", 0.1)).tolist() == np.sort(np.concatenate(groups)).tolist()
     assert removed(two_groups, "silhouette", 0.9).tolist() == []
@@ -122,7 +123,7 @@ def test_units_that_never_fire_are_no_obstacle(two_groups, reduction):
     values[two_groups.labels == 2] = 1
     examples = TrainingSet(values, two_groups.labels, values, None)
     found = removed(examples, "relative_size", 0.35, reduction)
-    assert 15 <= len(found) <= 25
+    assert 25 <= len(found) <= 35
     assert (two_groups.labels[found] == 0).all()
 
 

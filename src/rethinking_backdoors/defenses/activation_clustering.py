@@ -57,11 +57,10 @@ def reduce(representations: np.ndarray, reduction: str, dimensions: int, state: 
         return model.fit_transform(values)
 
 
-def smaller_clusters(examples: TrainingSet, settings: Settings, state: int) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
+def smaller_clusters(examples: TrainingSet, settings: Settings, state: int) -> Iterator[tuple[np.ndarray, ...]]:
     """For each class of at least three examples that are not all alike: its members (m,), whether each is in the smaller of
-    its two clusters (m,) bool, and the mean silhouette."""
+    its two clusters (m,) bool, and the reduced representations (m, k) that were clustered."""
     from sklearn.cluster import KMeans
-    from sklearn.metrics import silhouette_score
 
     for label in np.unique(examples.labels):
         members = np.flatnonzero(examples.labels == label)
@@ -71,7 +70,7 @@ def smaller_clusters(examples: TrainingSet, settings: Settings, state: int) -> I
         reduced = reduce(own, settings.reduction, settings.dimensions, state)
         cluster = KMeans(2, n_init=10, random_state=state).fit_predict(reduced)
         small = cluster == np.bincount(cluster, minlength=2).argmin()
-        yield members, small, float(silhouette_score(reduced, cluster))
+        yield members, small, reduced
 
 
 def defend(examples: TrainingSet, settings: Settings, oracle: Oracle, rng: np.random.Generator) -> Removal:
@@ -80,11 +79,13 @@ def defend(examples: TrainingSet, settings: Settings, oracle: Oracle, rng: np.ra
     Raises:
         ValueError: there is no such analysis.
     """
+    from sklearn.metrics import silhouette_score
+
     found = list(smaller_clusters(examples, settings, int(rng.integers(2**31))))
     if settings.analysis == "relative_size":
         guilty = [small.mean() < settings.threshold for _, small, _ in found]
     elif settings.analysis == "silhouette":
-        guilty = [silhouette > settings.threshold for _, _, silhouette in found]
+        guilty = [silhouette_score(reduced, small) > settings.threshold for _, small, reduced in found]
     elif settings.analysis == "exclusionary":
         learner = examples.learner(examples.inputs, examples.labels)
         groups = [members[small] for members, small, _ in found]
