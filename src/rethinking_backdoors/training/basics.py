@@ -16,6 +16,9 @@ class Models(Protocol):
     def margins(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """(B, N) float32: the margin of every image, given labels (N,) int64, in every model; see ``margin``."""
 
+    def representations(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(B, N, d) float32 on the device: the last hidden layer, which the logits are a linear map of."""
+
 
 class Trainer(Protocol):
     """One kind of network with its settings, on one device. How a kind is chosen: ``kinds.trainer``.
@@ -30,7 +33,14 @@ class Trainer(Protocol):
         """(N, H, W, C) uint8 to whatever the models take, N rows, resident on the device."""
 
     def train(
-        self, inputs: torch.Tensor, labels: torch.Tensor, subsets: np.ndarray, streams: list[np.random.Generator]
+        self,
+        inputs: torch.Tensor,
+        labels: torch.Tensor,
+        subsets: np.ndarray,
+        streams: list[np.random.Generator],
+        *,
+        epochs: int | None = None,
+        start: Models | None = None,
     ) -> Models:
         """Trains one model for each row of ``subsets``.
 
@@ -40,6 +50,8 @@ class Trainer(Protocol):
             inputs: n prepared training images. labels: (n,) int64 on the device.
             subsets: (B, s) int64, the examples that each model is trained on.
             streams: B generators, from which initialisation, orders and augmentation are drawn.
+            epochs: instead of the recipe's; the learning rate's triangle is stretched over them.
+            start: what an earlier call returned, B models that are trained on; without momentum from before.
         """
 
 

@@ -46,6 +46,10 @@ class Models:
         hidden = torch.bmm(self.first, inputs.T.expand(len(self.first), -1, -1)).relu_()
         return torch.bmm(self.second, hidden)
 
+    def representations(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(N, inputs) to (B, N, hidden), the rectified units."""
+        return torch.matmul(inputs, self.first.mT).relu_()
+
     def margins(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Logit of the label minus the largest other logit (paper, appendix A, definition 4).
 
@@ -72,14 +76,28 @@ class Trainer:
         return inputs if inputs.is_floating_point() else inputs.flatten(1).float() / 255
 
     def train(
-        self, inputs: torch.Tensor, labels: torch.Tensor, subsets: np.ndarray, streams: list[np.random.Generator]
+        self,
+        inputs: torch.Tensor,
+        labels: torch.Tensor,
+        subsets: np.ndarray,
+        streams: list[np.random.Generator],
+        *,
+        epochs: int | None = None,
+        start: Models | None = None,
     ) -> Models:
         """See ``train``."""
-        return train(inputs, labels, subsets, streams, self.recipe)
+        return train(inputs, labels, subsets, streams, self.recipe, epochs=epochs, start=start)
 
 
 def train(
-    inputs: torch.Tensor, labels: torch.Tensor, subsets: np.ndarray, streams: list[np.random.Generator], recipe: Recipe
+    inputs: torch.Tensor,
+    labels: torch.Tensor,
+    subsets: np.ndarray,
+    streams: list[np.random.Generator],
+    recipe: Recipe,
+    *,
+    epochs: int | None = None,
+    start: Models | None = None,
 ) -> Models:
     """Trains one model for each row of ``subsets``.
 
@@ -87,15 +105,19 @@ def train(
         inputs: (n, inputs) float32 on the device to use. labels: (n,) int64 there.
         subsets: (B, s) int64, the examples that each model is trained on; the incomplete last batch of an epoch is dropped.
         streams: one generator a model: its initialisation and orders come from there.
+        epochs, start: see ``basics.Trainer``.
 
     Returns:
         The trained models. Cross-entropy loss; weight decay on all weights, as torch's SGD adds it.
     """
     device, size = inputs.device, min(recipe.batch_size, subsets.shape[1])
     classes = int(labels.max()) + 1
-    first = _normal(streams, (recipe.hidden, inputs.shape[1]), math.sqrt(2 / inputs.shape[1])).to(device)
-    second = _normal(streams, (classes, recipe.hidden), math.sqrt(1 / recipe.hidden)).to(device)
-    drawn = batches(subsets, streams, recipe.epochs, size).to(device)
+    if start is None:
+        first = _normal(streams, (recipe.hidden, inputs.shape[1]), math.sqrt(2 / inputs.shape[1])).to(device)
+        second = _normal(streams, (classes, recipe.hidden), math.sqrt(1 / recipe.hidden)).to(device)
+    else:
+        first, second = start.first.clone(), start.second.clone()
+    drawn = batches(subsets, streams, epochs or recipe.epochs, size).to(device)
     onehot = torch.nn.functional.one_hot(labels, classes).float() / size
     momentum_first, momentum_second = torch.zeros_like(first), torch.zeros_like(second)
     for step, batch in enumerate(drawn):

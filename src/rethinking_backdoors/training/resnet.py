@@ -76,10 +76,14 @@ class ResNet9(nn.Module):
         """(N, 3, H, W) in [0, 1] to the same shape with the data's mean at 0 and in units of its sd."""
         return (images - self.mean) / self.sd
 
+    def representations(self, normalised: torch.Tensor) -> torch.Tensor:
+        """The last hidden layer (N, 128) of images (N, 3, H, W) that are normalised already."""
+        maps = self.layers(normalised)
+        return nn.functional.max_pool2d(maps, maps.shape[-2:]).flatten(1)
+
     def logits(self, normalised: torch.Tensor) -> torch.Tensor:
         """Logits (N, classes) of images (N, 3, H, W) that are normalised already."""
-        maps = self.layers(normalised)
-        return _SCALE * self.linear(nn.functional.max_pool2d(maps, maps.shape[-2:]).flatten(1))
+        return _SCALE * self.linear(self.representations(normalised))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(N, 3, H, W) in [0, 1] to (N, classes)."""

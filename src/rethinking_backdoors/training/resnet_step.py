@@ -112,6 +112,16 @@ class Step:
         self.network.train()
         return torch.cat(parts).T
 
+    @torch.no_grad()
+    def representations(self, images: torch.Tensor) -> torch.Tensor:
+        """(N, 128) float32 of images (N, H, W, 3) uint8 on the device; needed once a network, so it is not compiled."""
+        self.network.eval()
+        size, normalise = _EVALUATED_AT_ONCE["cuda" if self.cuda else "cpu"], self.network.normalise
+        with self.settings(), self._autocast():
+            parts = [self.network.representations(normalise(to_unit(part))).float() for part in images.split(size)]
+        self.network.train()
+        return torch.cat(parts)
+
     @contextlib.contextmanager
     def settings(self) -> Iterator[None]:
         """Algorithms chosen by rule, not by timing, so that the same model has the same bits in every process of a device."""

@@ -19,15 +19,20 @@ class Models:
 
     def logits(self, inputs: torch.Tensor) -> torch.Tensor:
         """(N, H, W, 3) uint8 to (B, classes, N)."""
-        return torch.stack([self._of(state, inputs) for state in self.states])
+        return torch.stack([self._of(state).logits(inputs) for state in self.states])
 
     def margins(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """(B, N) float32; see ``basics.margin``."""
-        return torch.cat([margin(self._of(state, inputs)[None], labels) for state in self.states])
+        return torch.cat([margin(self._of(state).logits(inputs)[None], labels) for state in self.states])
 
-    def _of(self, state: list[torch.Tensor], inputs: torch.Tensor) -> torch.Tensor:
+    def representations(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(N, H, W, 3) uint8 to (B, N, 128)."""
+        return torch.stack([self._of(state).representations(inputs) for state in self.states])
+
+    def _of(self, state: list[torch.Tensor]) -> Step:
+        """The network, holding one model's state."""
         torch._foreach_copy_(_tensors(self.step), state)
-        return self.step.logits(inputs)
+        return self.step
 
 
 class Trainer:
@@ -42,15 +47,24 @@ class Trainer:
         return torch.from_numpy(images).to(self.device)
 
     def train(
-        self, inputs: torch.Tensor, labels: torch.Tensor, subsets: np.ndarray, streams: list[np.random.Generator]
+        self,
+        inputs: torch.Tensor,
+        labels: torch.Tensor,
+        subsets: np.ndarray,
+        streams: list[np.random.Generator],
+        *,
+        epochs: int | None = None,
+        start: Models | None = None,
     ) -> Models:
         """See ``basics.Trainer``; subsets that do not fill a batch are one batch."""
         size = min(self.recipe.batch_size, subsets.shape[1])
         step = shared_step(self.recipe, tuple(inputs.shape[1:]), int(labels.max()) + 1, size, self.device)
         states = []
-        for subset, stream in zip(subsets, streams, strict=True):
+        for model, (subset, stream) in enumerate(zip(subsets, streams, strict=True)):
             step.reset(stream)
-            orders = batches(subset[None], [stream], self.recipe.epochs, size)[:, 0].to(self.device)
+            if start is not None:
+                torch._foreach_copy_(_tensors(step), start.states[model])
+            orders = batches(subset[None], [stream], epochs or self.recipe.epochs, size)[:, 0].to(self.device)
             corners = draw_corners(stream, self.recipe.cutout, (len(orders), size), tuple(inputs.shape[1:3]))
             fit(step, ((inputs.index_select(0, order), labels.index_select(0, order)) for order in orders), corners)
             states.append([tensor.clone() for tensor in _tensors(step)])
