@@ -68,11 +68,11 @@ def test_a_killed_job_goes_on_where_it_stopped(data, tmp_path, monkeypatch):
     expected = shard(data, tmp_path / "expected.npy", (0, 16))
     calls, train = [], mlp.train
 
-    def dies_in_the_third_block(*arguments):
+    def dies_in_the_third_block(*arguments, **options):
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return train(*arguments)
+        return train(*arguments, **options)
 
     monkeypatch.setattr(mlp, "train", dies_in_the_third_block)
     with pytest.raises(KeyboardInterrupt):
@@ -93,9 +93,9 @@ import numpy as np
 from test_engine import TRAINING
 from rethinking_backdoors.training import engine, mlp
 train = mlp.train
-def slow(*arguments):
+def slow(*arguments, **options):
     time.sleep(0.25)
-    return train(*arguments)
+    return train(*arguments, **options)
 mlp.train = slow
 data = np.load(sys.argv[1])
 engine.train_shards([(data["images"], data["labels"])], [sys.argv[2]], [9], alpha=0.5, models=(0, 64), training=TRAINING)

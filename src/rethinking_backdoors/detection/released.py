@@ -1,12 +1,14 @@
 """The search rule of the authors' public code, for comparison only. It is not eq. 7: what differs is listed here.
 
-Written anew from a description of what that code does. A round makes at most 100 swaps, each of the member with the lowest sum for
-the non-member with the highest, also where this loses; both are then barred for the rest of the round. The best state of the
-round starts the next one, at most 100 rounds, until the sum without the diagonal does not rise.
+Written anew on ``Pairs``. A round makes at most 100 swaps, each of the member with the lowest sum for the non-member with the
+highest, also where this loses; both are then barred for the rest of the round. The best state of the round starts the next one,
+at most 100 rounds, until the round's objective does not rise.
 
 - The diagonal is minus the size penalty and holds no self-influence. An example's sum is its interactions with the solution minus
   the penalty for a member but PLUS the penalty for a non-member.
 - The interaction of the two swapped examples is left out of a swap's gain.
+- From the objective that decides when to stop, the diagonal of the examples 0 to k - 1 is taken and not the members': a constant,
+  which the first round is compared with.
 - The penalty is the ROW sum of the matrix that the code is given. It is eq. 7's only if rows are targets.
 """
 
@@ -86,10 +88,10 @@ def _ascend(stored, penalty, members):
         total(stored, members, nothing, interaction)
         _round(stored, penalty, members, interaction)
         total(stored, members, nothing, interaction)
-        value_now = interaction[members].sum()
-        if value_now <= last:
+        reached = interaction[members].sum() / 2 - penalty[members].sum() + penalty[: len(members)].sum()
+        if reached <= last:
             return
-        last = value_now
+        last = reached
 
 
 @numba.njit(cache=True, nogil=True)
