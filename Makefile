@@ -5,7 +5,11 @@ BIN := .venv/bin
 # ffcv is built from source against two modules of OpenCV only (tools/ffcv-build).
 BUILD_ENV = PKG_CONFIG_PATH="$(CURDIR)/tools/ffcv-build" CPLUS_INCLUDE_PATH="$(CURDIR)/tools/ffcv-build/include:/usr/include/opencv4"
 
-.PHONY: reproduce test benchmark lock clean
+# A part of the paper's own configuration, for a machine with a GPU: the first models of some of its experiments.
+MODELS ?= 2000
+EXPERIMENTS ?= 1,5,6
+
+.PHONY: reproduce test benchmark cifar10 lock clean
 
 reproduce: .venv/.ready
 	$(BIN)/python -m snakemake --cores $(CORES)
@@ -16,6 +20,11 @@ test: .venv/.ready
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m snakefmt --check Snakefile rules
 	$(BIN)/python -m pytest
+
+cifar10: .venv/.ready
+	mkdir -p results/cifar10
+	printf 'only: [%s]\nmodels: {count: %s, shard: %s}\n' "$(EXPERIMENTS)" "$(MODELS)" "$(MODELS)" > results/cifar10/part.yaml
+	$(BIN)/python -m snakemake --cores $(CORES) --resources gpu=1 --configfile config/cifar10.yaml results/cifar10/part.yaml
 
 benchmark: .venv/.ready
 	$(BIN)/python benchmarks/training.py

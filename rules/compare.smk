@@ -23,7 +23,7 @@ rule compare:
 
 rule comparison_table:
     input:
-        lambda w: expand(COMPARED, comparison=w.comparison, e=COMPARISONS[w.comparison]["experiments"]),
+        compared_of,
     output:
         COMPARISON,
     log:

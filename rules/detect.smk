@@ -12,8 +12,11 @@ rule detect:
         benchmark_of("detect", "e", "a", "rule")
     conda:
         "../environment.yml"
+    resources:
+        gpu=int(config["device"] != "cpu"),
     params:
         rule=lambda w: config["rules"][w.rule],
+        device=config["device"],
     script:
         "../scripts/detect.py"
 
@@ -30,8 +33,11 @@ rule control:
         benchmark_of("control", "e", "a")
     conda:
         "../environment.yml"
+    resources:
+        gpu=int(config["device"] != "cpu"),
     params:
         estimator=config["estimator"],
+        device=config["device"],
         rules=config["rules"],
         permutations=config["controls"]["permutations"],
         seeds=SEEDS,

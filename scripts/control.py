@@ -8,9 +8,8 @@ with job(snakemake.log[0]):
     shards, rules = len(snakemake.input.margins) // len(params.seeds), list(params.rules)
     for i in range(len(params.seeds)):
         masks, margins, common = load_with_masks(snakemake.input.margins[i * shards : (i + 1) * shards])
-        scores = permuted_scores(
-            masks, margins, weights_of(params.estimator), params.rules, params.permutations, int(common["root"])
-        )
+        estimator, root = weights_of(params.estimator), int(common["root"])
+        scores = permuted_scores(masks, margins, estimator, params.rules, params.permutations, root, params.device)
         # The output paths are ordered seed by seed, within a seed rule by rule.
         for rule, path in zip(rules, output[i * len(rules) : (i + 1) * len(rules)], strict=True):
             write_npz(path, score=scores[rule])

@@ -38,3 +38,12 @@ def test_the_datamodels_table_is_printed():
     assert done.returncode == 0, done.stderr
     rows = ["matrix product", "difference in means", "ridge", "LASSO, 2 targets", "all 20 targets"]
     assert [row for row in rows if row not in done.stdout] == []
+
+
+def test_the_detection_tables_are_printed():
+    command = [sys.executable, str(ROOT / "benchmarks/detection.py"), "--n=60", "--k=10", "--restarts=1", "--threads=1"]
+    path = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    rows = ["ms a restart", "minutes for all sizes", "planted block"]
+    assert [row for row in rows if row not in done.stdout] == []

@@ -26,6 +26,7 @@ def changed(*path_and_value, base=DIGITS):
 def test_a_shipped_configuration_is_valid(config):
     check(config, SCHEMA)
     assert list(experiments(config)) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert list(experiments(changed("only", [5, 2], base=config))) == [5, 2]
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,8 @@ def test_a_shipped_configuration_is_valid(config):
         (changed("rules", "ours", "sizes", [10, 800]), "rules.ours.sizes"),
         (changed("training", "peak_epoch", 10), "peak_epoch"),
         (changed("loader", "webdataset"), "loader"),
+        (changed("only", [1, 9]), "no experiment 9"),
+        (changed("comparisons", "compute", "estimators", ["median"]), "median"),
         (changed("training", "network", "vgg"), "training.network"),
         (changed("training", "cutout", 4), "cutout"),
         (changed("training", "hidden", 32, base=CIFAR10), "hidden"),

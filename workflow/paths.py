@@ -118,6 +118,12 @@ def comparison_settings(w):
     return {**settings, **({"rule": config["rules"][settings["rule"]]} if "rule" in settings else {})}
 
 
+def compared_of(w):
+    """The numbers of a comparison for each of its experiments."""
+    chosen = [e for e in COMPARISONS[w.comparison]["experiments"] if e in EXPERIMENTS]
+    return expand(COMPARED, comparison=w.comparison, e=chosen)
+
+
 def detections_of(w):
     """The detections that a defense removes by, for every seed."""
     return expand(DETECTION, e=w.e, a=percents(w.e)[-1], seed=SEEDS, rule=w.defense)

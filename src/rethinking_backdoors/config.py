@@ -49,6 +49,8 @@ def _check_sense(config: dict[str, Any]) -> None:
     names = [experiment["experiment"] for experiment in config["experiments"]]
     if len(set(names)) < len(names):
         raise InputError("The configuration is wrong at experiments: two have the same number.")
+    if unknown := set(config.get("only", [])) - set(names):
+        raise InputError(f"The configuration is wrong at only: there is no experiment {min(unknown)}.")
     for experiment in config["experiments"]:
         place = f"The configuration is wrong at experiment {experiment['experiment']}"
         if experiment["trigger"] not in config["triggers"]:
@@ -71,8 +73,9 @@ def _check_sense(config: dict[str, Any]) -> None:
 
 
 def experiments(config: dict[str, Any]) -> dict[int, dict[str, Any]]:
-    """The experiments by their number."""
-    return {experiment["experiment"]: experiment for experiment in config["experiments"]}
+    """The experiments by their number; with a key ``only`` those that it lists."""
+    everyone = {experiment["experiment"]: experiment for experiment in config["experiments"]}
+    return {number: everyone[number] for number in config.get("only", everyone)}
 
 
 def attack_of(config: dict[str, Any], number: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 TINY = Path(__file__).parent / "tiny.yaml"
 RESULTS = Path("results/tiny")
+PART = "results/cifar10/part.yaml"
 
 
 def snakemake(folder, *arguments, config=TINY):
@@ -238,6 +239,19 @@ def test_the_whole_paper_can_be_planned_without_data(tmp_path, monkeypatch):
     assert plan["train"] == 900
     assert (plan["poison"], plan["datamodel"], plan["detect"], plan["retrain"]) == (8, 9, 18, 8)
     assert sum(plan.values()) < 1500
+
+
+def test_a_part_of_the_paper_is_one_command(tmp_path):
+    """What `make cifar10` writes and runs on a machine with a GPU: some experiments, fewer models."""
+    plan = subprocess.run(["make", "-n", "cifar10", "MODELS=30", "EXPERIMENTS=1,5"], capture_output=True, text=True, cwd=ROOT)
+    write, run = plan.stdout.strip().splitlines()[-2:]
+    assert run.endswith("--configfile config/cifar10.yaml results/cifar10/part.yaml")
+    (tmp_path / "results/cifar10").mkdir(parents=True)
+    subprocess.run(write, shell=True, check=True, cwd=tmp_path)
+    part = {**yaml.safe_load((ROOT / "config/cifar10.yaml").read_text()), **yaml.safe_load((tmp_path / PART).read_text())}
+    (tmp_path / "both.yaml").write_text(yaml.safe_dump(part))
+    planned_jobs = planned(tmp_path, tmp_path / "both.yaml")
+    assert (planned_jobs["train"], planned_jobs["retrain"], planned_jobs["detect"]) == (2, 2, 4)
 
 
 def test_the_default_profile_gives_the_cores(tmp_path):

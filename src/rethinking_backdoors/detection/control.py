@@ -16,6 +16,7 @@ def permuted_scores(
     rules: dict[str, dict[str, Any]],
     permutations: int,
     root: int,
+    device: str = "cpu",
 ) -> dict[str, np.ndarray]:
     """Scores on datamodels that are fitted to masks whose rows (models) are permuted.
 
@@ -25,7 +26,7 @@ def permuted_scores(
     Args:
         masks: (m, n) bool. margins: (m, n), of the same models before the permutation.
         estimator: maps masks and margins to W (n, n).
-        rules: settings by name, see ``detect``.
+        rules: settings by name, see ``detect``. device: see ``detect``.
 
     Returns:
         For each rule the scores (permutations, n).
@@ -35,5 +36,5 @@ def permuted_scores(
         order = generator(root, "permuted masks", number).permutation(len(masks))
         weights = estimator(masks[order], margins)
         for name, rule in rules.items():
-            scores[name].append(detect(weights, rule, root)["score"])
+            scores[name].append(detect(weights, rule, root, device)["score"])
     return {name: np.stack(rows) for name, rows in scores.items()}

@@ -29,13 +29,14 @@ def scores(frequency: np.ndarray, sizes: np.ndarray, exponent: float = 1.0) -> n
     return (frequency / np.asarray(sizes, dtype=np.float64)[:, None] ** exponent).sum(0)
 
 
-def detect(weights: np.ndarray, rule: dict[str, Any], seed: int) -> dict[str, np.ndarray]:
+def detect(weights: np.ndarray, rule: dict[str, Any], seed: int, device: str = "cpu") -> dict[str, np.ndarray]:
     """Search and scores by one rule.
 
     Args:
         weights: W (n, n), rows training examples, columns targets.
         rule: ``sizes``, ``restarts``, ``starts``, ``kept`` (see ``search`` and ``frequencies``) and ``self_influence``: whether
             W keeps its diagonal, each example's effect on its own margin, as eq. 7 has it.
+        device: where the search runs; on a GPU all restarts of a size at once.
 
     Returns:
         See ``summarize``.
@@ -43,9 +44,14 @@ def detect(weights: np.ndarray, rule: dict[str, Any], seed: int) -> dict[str, np
     pairs = pair_sums(weights)
     if not rule["self_influence"]:
         pairs = pairs.without_self()
-    return summarize(
-        search_pairs(pairs, rule["sizes"], rule["restarts"], seed=seed, starts=rule["starts"]), len(weights), rule["kept"]
-    )
+    arguments = {"seed": seed, "starts": rule["starts"]}
+    if device == "cpu":
+        found = search_pairs(pairs, rule["sizes"], rule["restarts"], **arguments)
+    else:
+        from rethinking_backdoors.detection.batched import search_batched  # only here: torch takes seconds to import
+
+        found = search_batched(pairs, rule["sizes"], rule["restarts"], device=device, **arguments)
+    return summarize(found, len(weights), rule["kept"])
 
 
 def summarize(found: Solutions, n: int, kept: float) -> dict[str, np.ndarray]:
