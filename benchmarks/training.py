@@ -15,6 +15,7 @@ import plain_loop
 import torch
 import yaml
 from operations import by_hand, counted, product_rate, seconds
+from tables import table
 
 from rethinking_backdoors.config import experiments
 from rethinking_backdoors.config import load as load_config
@@ -65,14 +66,6 @@ def load(train: int, test: int) -> dict[str, np.ndarray]:
         data |= {f"y_{part}": rng.integers(0, 10, size) for part, size in sizes.items()}
     kept = {"train": train, "test": test}
     return {name: values[: kept[name[2:]]] for name, values in data.items()}
-
-
-def table(header: list[str], rows: list[list[str]]) -> None:
-    """Prints a Markdown table, columns aligned."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    for line in (header, ["-" * width for width in widths], *rows):
-        print("| " + " | ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)) + " |")
-    print(flush=True)
 
 
 class Engine:

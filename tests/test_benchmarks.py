@@ -40,10 +40,15 @@ def test_the_datamodels_table_is_printed():
     assert [row for row in rows if row not in done.stdout] == []
 
 
-def test_the_detection_tables_are_printed():
-    command = [sys.executable, str(ROOT / "benchmarks/detection.py"), "--n=60", "--k=10", "--restarts=1", "--threads=1"]
+def test_the_detection_tables_are_printed_and_a_clone_that_is_none_is_named(tmp_path):
+    options = ["--n=300", "--size=20", "--restarts=1", "--planted=100", "--threads=1", f"--released={tmp_path}"]
     path = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"})
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks/detection.py"), *options],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
     assert done.returncode == 0, done.stderr
-    rows = ["ms a restart", "minutes for all sizes", "planted block"]
+    rows = ["rows moved / 3k", "restarts a second", "minutes for 1,000 restarts", "planted block", "holds no compute_scores.py"]
     assert [row for row in rows if row not in done.stdout] == []

@@ -65,7 +65,7 @@ def test_what_is_no_weight_matrix_is_refused():
     with pytest.raises(ValueError, match="share no memory"):
         pair_sums(weights, out=weights[::1])
     for wrong in (np.nan, np.inf):
-        weights[2, 3] = wrong
+        weights[2, 3], weights[4, 3] = wrong, -wrong
         with pytest.raises(ValueError, match="not finite"):
             pair_sums(weights)
 

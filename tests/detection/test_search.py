@@ -114,6 +114,20 @@ def test_the_certificate_is_the_best_of_all_swaps(make):
     assert 0 < rows <= 50
 
 
+def test_escaping_never_ends_below_the_first_local_optimum_and_can_end_above():
+    weights = noise(400)
+    weights -= weights.mean(0)
+    plain, beyond = (search(weights, [5, 40, 150], 10, seed=3, escape=escape, threads=2) for escape in (False, True))
+    assert (beyond.objective >= plain.objective - 1e-6).all()
+    assert (beyond.objective > plain.objective + 0.1).any()
+    assert beyond.certified.all()
+    for members, values in zip(beyond.members, beyond.objective, strict=True):
+        for solution, value in zip(members, values, strict=True):
+            assert len(set(solution)) == len(solution)
+            assert value == pytest.approx(objective(weights.astype(float), solution), rel=1e-5)
+            assert steepest(weights, solution)[0].tolist() == solution.tolist()
+
+
 def test_threads_change_nothing():
     weights = noise(400)
     one, two = (search(weights, [5, 40], 13, seed=3, threads=threads) for threads in (1, 2))

@@ -15,11 +15,13 @@ from rethinking_backdoors.detection.pairs import value
 
 # Examples in a block of ``gain``, whose maximum is kept so that blocks without candidates are never looked at.
 BLOCK = 256
+# Forced swaps that are tried at a local optimum where ``escape`` is asked for.
+FORCED = 100
 
 
 @numba.njit(cache=True, nogil=True)
-def ascend(stored, low_value, low_index, linear, found, tolerance, objective, certified, work):
-    """Improves every row of ``found`` (R, k) in place to a local optimum.
+def ascend(stored, low_value, low_index, linear, found, tolerance, escape, objective, certified, work):
+    """Improves every row of ``found`` (R, k) in place to a local optimum; with ``escape``, beyond it where ``_force`` can.
 
     Fills objective (R,), certified (R,), and work (R, 3): swaps made, further rows read, and entries read one by one.
     """
@@ -30,24 +32,66 @@ def ascend(stored, low_value, low_index, linear, found, tolerance, objective, ce
         members = found[restart]
         total(stored, members, linear, gain)
         enter(members, gain, inside, top)
-        for p in range(k):
-            lowest[p], last[p] = low_value[members[p], 0], low_value[members[p], -1]
         work[restart] = 0, k, 0
         while True:
-            best, position, incoming, entries = steepest(
-                stored, low_value, low_index, lowest, last, members, inside, gain, top, candidates
-            )
-            work[restart, 2] += entries
-            if best <= tolerance:
+            _climb(stored, low_value, low_index, lowest, last, members, inside, gain, top, candidates, tolerance, work[restart])
+            if not escape or not _force(stored, members, inside, gain, top, tolerance, work[restart]):
                 break
-            outgoing = members[position]
-            swap(stored[incoming], stored[outgoing], position, incoming, members, inside, gain, top)
-            lowest[position], last[position] = low_value[incoming, 0], low_value[incoming, -1]
-            work[restart, 0] += 1
         worst, rows = best_swap(stored, lowest, members, inside, gain, top)
         work[restart, 1] += rows
         certified[restart] = worst <= tolerance
         objective[restart] = (inside.sum() + linear[members].sum()) / 2
+
+
+@numba.njit(cache=True, nogil=True)
+def _climb(stored, low_value, low_index, lowest, last, members, inside, gain, top, candidates, tolerance, work):
+    """Steepest swaps until none improves."""
+    for p in range(len(members)):
+        lowest[p], last[p] = low_value[members[p], 0], low_value[members[p], -1]
+    while True:
+        best, position, incoming, entries = steepest(
+            stored, low_value, low_index, lowest, last, members, inside, gain, top, candidates
+        )
+        work[2] += entries
+        if best <= tolerance:
+            return
+        swap(stored[incoming], stored[members[position]], position, incoming, members, inside, gain, top)
+        lowest[position], last[position] = low_value[incoming, 0], low_value[incoming, -1]
+        work[0] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _force(stored, members, inside, gain, top, tolerance, work):
+    """Tries to leave a local optimum; whether it found a better set, which then is in place.
+
+    At most 100 swaps of the lowest member for the highest non-member, gaining or not, neither of them swapped again; the best
+    state on the way counts, by its exact objective.
+    """
+    start = members.copy(), inside.copy(), gain.copy(), top.copy()
+    barred, positions, examples = np.zeros(len(gain), dtype=np.bool_), np.empty(FORCED, np.int64), np.empty(FORCED, np.int64)
+    gained, best, length = 0.0, tolerance, 0
+    for step in range(FORCED):
+        position, incoming, low, high = -1, -1, np.inf, -np.inf
+        for p in range(len(members)):
+            if inside[p] < low and not barred[members[p]]:
+                position, low = p, inside[p]
+        for i in range(len(gain)):
+            if gain[i] > high and not barred[i]:
+                incoming, high = i, gain[i]
+        if position < 0 or incoming < 0:
+            break
+        outgoing = members[position]
+        gained += high - low - value(stored[outgoing, incoming])
+        barred[outgoing], barred[incoming], positions[step], examples[step] = True, True, position, incoming
+        swap(stored[incoming], stored[outgoing], position, incoming, members, inside, gain, top)
+        work[0] += 1
+        if gained > best:
+            best, length = gained, step + 1
+    members[:], inside[:], gain[:], top[:] = start
+    for position, incoming in zip(positions[:length], examples[:length]):  # noqa: B905 - numba knows no strict
+        swap(stored[incoming], stored[members[position]], position, incoming, members, inside, gain, top)
+        work[0] += 1
+    return length > 0
 
 
 @numba.njit(cache=True, nogil=True)

@@ -112,7 +112,8 @@ def _sums(weights: np.ndarray) -> tuple[np.ndarray, float]:
     for start in range(0, len(weights), _ROWS_AT_ONCE):
         block = weights[start : start + _ROWS_AT_ONCE]
         largest = max(largest, float(block.max()), -float(block.min()))
-        total += block.sum(0, dtype=np.float64)
+        with np.errstate(invalid="ignore"):
+            total += block.sum(0, dtype=np.float64)
     if not np.isfinite(total).all():
         raise ValueError("the weight matrix holds values that are not finite.")
     return total, largest

@@ -62,7 +62,7 @@ def search_released(
 
         def improve(part: slice, size=size, row=row, found=found) -> None:
             for restart in range(part.start, part.stop):
-                _ascend(pairs.stored, size * penalty, found[restart])
+                ascend_released(pairs.stored, size * penalty, found[restart])
                 objective[row, restart], certified[row, restart] = _judge(pairs, pairs.linear(size), found[restart])
 
         share_out(improve, restarts, threads, 4 * threads)
@@ -81,7 +81,7 @@ def _judge(pairs: Pairs, linear: np.ndarray, members: np.ndarray) -> tuple[float
 
 
 @numba.njit(cache=True, nogil=True)
-def _ascend(stored, penalty, members):
+def ascend_released(stored, penalty, members):
     """Runs the rule's rounds on one set (k,), in place. ``penalty`` (n,): the sums' share of the size, times the size."""
     interaction, nothing, last = np.empty(len(penalty)), np.zeros(len(penalty)), 0.0
     for _ in range(ROUNDS):

@@ -37,6 +37,7 @@ def search(
     *,
     seed: int,
     starts: str = "random",
+    escape: bool = False,
     threads: int = 1,
     out: np.ndarray | None = None,
 ) -> Solutions:
@@ -49,6 +50,8 @@ def search(
         seed: start l of size k depends on (seed, k, l) only.
         starts: "random" (the paper's), or "partners": an example drawn at random and its k - 1 strongest partners, the largest
             entries of its row of W + W' (this project's).
+        escape: go on from a local optimum by at most 100 forced swaps, while that leads to a better set. The paper's rule stops
+            at the first local optimum; this ends at one too, never below it, and takes about twice as long or more.
         threads: restarts that are searched at once; they share one matrix and change no result.
         out: where W + W' goes and in which type, see ``pair_sums``; ``out=weights`` needs no second matrix.
 
@@ -56,11 +59,12 @@ def search(
         ValueError: W is not a finite square matrix, a size is out of range, or ``starts`` is unknown.
     """
     check(len(weights), sizes, starts)
-    return search_pairs(pair_sums(weights, out=out, threads=threads), sizes, restarts, seed=seed, starts=starts, threads=threads)
+    pairs = pair_sums(weights, out=out, threads=threads)
+    return search_pairs(pairs, sizes, restarts, seed=seed, starts=starts, escape=escape, threads=threads)
 
 
 def search_pairs(
-    pairs: Pairs, sizes: list[int], restarts: int, *, seed: int, starts: str = "random", threads: int = 1
+    pairs: Pairs, sizes: list[int], restarts: int, *, seed: int, starts: str = "random", escape: bool = False, threads: int = 1
 ) -> Solutions:
     """``search`` on an S that was made before."""
     check(len(pairs.diagonal), sizes, starts)
@@ -71,21 +75,23 @@ def search_pairs(
         def improve(part: slice, size=size, row=row, found=found, linear=linear) -> None:
             for restart in range(part.start, part.stop):
                 found[restart] = start(pairs.row, len(linear), size, generator(seed, "restart", size, restart), starts)
-            climb(pairs, linear, found[part], objective[row, part], certified[row, part])
+            climb(pairs, linear, found[part], objective[row, part], certified[row, part], escape=escape)
 
         share_out(improve, restarts, threads, 4 * threads)
         members.append(np.sort(found, axis=1))
     return Solutions(np.array(sizes), members, objective, certified)
 
 
-def climb(pairs: Pairs, linear: np.ndarray, found: np.ndarray, objective: np.ndarray, certified: np.ndarray) -> np.ndarray:
+def climb(
+    pairs: Pairs, linear: np.ndarray, found: np.ndarray, objective: np.ndarray, certified: np.ndarray, *, escape: bool = False
+) -> np.ndarray:
     """Improves the sets ``found`` (R, k) in place and fills ``objective`` and ``certified`` (R,).
 
     Returns:
         (R, 3) int64: swaps, rows of S read besides the two of each swap, entries of S read one by one.
     """
     work, tolerance = np.empty((len(found), 3), dtype=np.int64), TOLERANCE * pairs.largest
-    ascend(pairs.stored, pairs.low_value, pairs.low_index, linear, found, tolerance, objective, certified, work)
+    ascend(pairs.stored, pairs.low_value, pairs.low_index, linear, found, tolerance, escape, objective, certified, work)
     objective /= pairs.scale
     return work
 
