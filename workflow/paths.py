@@ -113,9 +113,11 @@ def margins_of_detection(w):
 
 
 def comparison_settings(w):
-    """What a comparison is called with; a rule is given by its name."""
+    """What a comparison is called with; a rule is given by its name, and may get fewer restarts."""
     settings = {key: value for key, value in COMPARISONS[w.comparison].items() if key != "experiments"}
-    return {**settings, **({"rule": config["rules"][settings["rule"]]} if "rule" in settings else {})}
+    if "rule" in settings:
+        settings["rule"] = config["rules"][settings["rule"]] | {"restarts": settings.pop("restarts")}
+    return settings
 
 
 def compared_of(w):
