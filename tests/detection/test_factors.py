@@ -91,6 +91,15 @@ def test_more_examples_than_a_block_of_any_kind():
     agree(found, search_pairs(pair_sums(weights.astype(np.float32)), [3, 40], 2, seed=0), weights)
 
 
+def test_a_file_of_margins_stays_on_disk(tmp_path):
+    masks, margins = models()
+    np.save(tmp_path / "margins.npy", margins)
+    mapped = difference_factors(masks, np.load(tmp_path / "margins.npy", mmap_mode="r"))
+    assert isinstance(mapped.right.base, np.memmap)
+    found, expected = (search_factors(factors, [10], 2, seed=0) for factors in (mapped, difference_factors(masks, margins)))
+    np.testing.assert_array_equal(found.members, expected.members)
+
+
 def test_memory_is_the_members_rows_and_a_few_vectors():
     masks, margins = models(m=30, n=20_000)
     size = 20

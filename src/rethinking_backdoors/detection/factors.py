@@ -16,8 +16,7 @@ from rethinking_backdoors.detection.pairs import LISTED, list_lowest, value
 from rethinking_backdoors.detection.search import TOLERANCE, Solutions, check, start
 from rethinking_backdoors.seeds import generator
 
-_COLUMNS_AT_ONCE = 512
-_ROWS_AT_ONCE = 16
+_COLUMNS_AT_ONCE, _ROWS_AT_ONCE = 512, 16
 # Columns of a factor that stay in the cache while several rows of S are summed.
 _TILE = 1024
 
@@ -40,10 +39,8 @@ class Factors:
 
     def left_columns(self, examples: np.ndarray | slice) -> np.ndarray:
         """Columns of ``left`` unpacked, (m, b) float64."""
-        columns = self.left[:, examples]
-        if self.left.dtype == np.uint8:
-            columns = np.unpackbits(columns, axis=0, count=len(self.right))
-        return columns.astype(np.float64)
+        columns, packed = self.left[:, examples], self.left.dtype == np.uint8
+        return (np.unpackbits(columns, axis=0, count=len(self.right)) if packed else columns).astype(np.float64)
 
     def right_columns(self, targets: np.ndarray | slice) -> np.ndarray:
         """Columns of ``right`` minus their means, (m, b) float64."""
@@ -63,7 +60,7 @@ class Factors:
             transposed, rights = np.zeros_like(sums), np.ascontiguousarray(self.right_columns(some).T)
             (_add_bits if self.left.dtype == np.uint8 else _add)(np.asarray(self.left), rights, transposed)
             sums += np.multiply(transposed, self.scale, out=transposed)
-            sums[np.arange(len(some)), some] = 0
+            sums[range(len(some)), some] = 0
             out[first : first + len(some)] = sums
 
     def pair_row(self, example: int) -> np.ndarray:
@@ -94,8 +91,7 @@ def difference_factors(masks: Masks, margins: np.ndarray | Sequence[np.ndarray] 
     Raises:
         ValueError: shapes do not fit, margins are not finite, or an example is in every model's subset or in none.
     """
-    margins = matched(masks, margins)
-    m, n = masks.shape
+    margins, (m, n) = matched(masks, margins), masks.shape
     if margins.shape[1] != n:
         raise ValueError(f"margins must be of the {n} training examples; they are of {margins.shape[1]} targets.")
     left, inside, mean = np.empty((-(-m // 8), n), dtype=np.uint8), np.empty(n), np.empty(n)
@@ -107,8 +103,8 @@ def difference_factors(masks: Masks, margins: np.ndarray | Sequence[np.ndarray] 
     if not (inside.all() and (m - inside).all()):
         raise ValueError("an example is in every model's subset or in none: its weight cannot be estimated.")
     right = margins.parts[0] if len(margins.parts) == 1 else np.concatenate(margins.parts)
-    right = right if margins.kept is None else right[margins.kept]
-    return Factors(left, np.ascontiguousarray(right), 1 / inside + 1 / (m - inside), mean)
+    right = np.ascontiguousarray(right if margins.kept is None else right[margins.kept])
+    return Factors(left, right, 1 / inside + 1 / (m - inside), mean)
 
 
 def search_factors(
@@ -120,14 +116,11 @@ def search_factors(
     a certificate says as much or more.
 
     Args:
-        factors: see ``Factors``; with sizes, restarts, seed and starts as in ``search``.
+        factors: see ``Factors``; with sizes, restarts, seed, starts and their errors as in ``search``.
         self_influence: False for W with a zero diagonal.
 
-    Memory beside the factors: 4 k n bytes for the members' rows with k the largest size, and about 500 n bytes. Time: every
-    restart computes k rows and one more for each swap, each in one pass over the factors.
-
-    Raises:
-        ValueError: a size is out of range, or ``starts`` is unknown.
+    Memory beside the factors: 4 k n bytes for the members' rows with k the largest size, and at most 500 n bytes. Time: every
+    restart computes k rows and one more for each swap, each from both factors: of the order of m n additions.
     """
     n = len(factors.scale)
     check(n, sizes, starts)
@@ -136,7 +129,6 @@ def search_factors(
         diagonal, column_sum = np.zeros(n), column_sum - diagonal
     stored = np.empty((max(sizes, default=0), n), dtype=np.float32)
     members, objective, certified = [], np.empty((len(sizes), restarts)), np.empty((len(sizes), restarts), dtype=bool)
-
     for number, size in enumerate(sizes):
         linear, found = diagonal - size / n * column_sum, np.empty((restarts, size), dtype=np.int64)
         for restart in range(restarts):
@@ -167,13 +159,13 @@ def _climb(factors: Factors, stored: np.ndarray, linear: np.ndarray, members: np
         swap(added, stored[p], p, incoming, members, inside, gain, top)
         stored[p] = added
         list_lowest(stored[p : p + 1], low_value[p : p + 1], low_index[p : p + 1])
-    worst, _ = best_swap(stored, lowest, slots, inside, gain, top)
-    return (inside.sum() + linear[members].sum()) / 2, worst <= TOLERANCE * largest
+    best, _ = best_swap(stored, lowest, slots, inside, gain, top)
+    return (inside.sum() + linear[members].sum()) / 2, best <= TOLERANCE * largest
 
 
 def _readable(array: np.ndarray) -> np.ndarray:
     """Float16 as the bits that ``pairs.value`` reads."""
-    return array.view(np.uint16) if array.dtype == np.float16 else np.asarray(array)
+    return np.asarray(array).view(np.uint16 if array.dtype == np.float16 else array.dtype)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -191,8 +183,7 @@ def _add(values, weights, out):
 
 def _add_bits(bits: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
     """The same for values that are 0 or 1, as bits (ceil(m / 8), n) uint8: the 256 sums of 8 weights are looked up."""
-    padded = np.zeros((len(weights), 8 * len(bits)))
-    padded[:, : weights.shape[1]] = weights
+    padded = np.pad(weights, ((0, 0), (0, 8 * len(bits) - weights.shape[1])))
     _look_up(bits, padded.reshape(len(weights), len(bits), 8) @ np.unpackbits(np.arange(256, dtype=np.uint8)[None], axis=0), out)
 
 
@@ -201,7 +192,7 @@ def _look_up(bits, tables, out):
     for first in range(0, bits.shape[1], _TILE):
         for b in range(len(out)):
             sums = out[b, first : first + _TILE]
-            for group in range(len(bits)):
-                row, table = bits[group, first : first + _TILE], tables[b, group]
+            for group, table in enumerate(tables[b]):
+                row = bits[group, first : first + _TILE]
                 for i in range(len(sums)):
                     sums[i] += table[row[i]]
