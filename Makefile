@@ -31,7 +31,7 @@ benchmark: .venv/.ready
 	$(BIN)/python benchmarks/datamodels.py
 	$(BIN)/python benchmarks/detection.py
 
-# Bytecode is compiled once here, so that none of the hundreds of short jobs has to.
+# Bytecode and numba kernels are compiled once here, so that none of the hundreds of short jobs has to.
 .venv/.ready: requirements.lock overrides.txt pyproject.toml tools/system.sh
 	PY="$(PY)" sh tools/system.sh
 	$(PY) -m venv --clear .venv
@@ -39,6 +39,7 @@ benchmark: .venv/.ready
 	$(BUILD_ENV) $(BIN)/python -m uv pip install -q --compile-bytecode --python $(BIN)/python --override overrides.txt -r requirements.lock
 	$(BIN)/python -m uv pip install -q --python $(BIN)/python --no-deps -e .
 	$(BIN)/python -c "import ffcv, torch, torchvision"
+	$(BIN)/python tools/compile.py
 	touch $@
 
 # After a change of a pin in pyproject.toml.

@@ -7,9 +7,9 @@ rule compare:
     output:
         COMPARED,
     log:
-        log_of("compare", "comparison", "e"),
+        log_of("compare", "e", "comparison"),
     benchmark:
-        benchmark_of("compare", "comparison", "e")
+        benchmark_of("compare", "e", "comparison")
     conda:
         "../environment.yml"
     params:

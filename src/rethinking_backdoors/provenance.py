@@ -35,10 +35,14 @@ def cost(benchmarks: str | Path) -> pd.DataFrame:
 
 
 def elapsed(benchmarks: str | Path) -> float:
-    """Seconds from the start of the first job to the end of the last, from the benchmark files and their times."""
-    ends = {path: path.stat().st_mtime for path in Path(benchmarks).glob("*/*.tsv")}
-    starts = [end - pd.read_csv(path, sep="\t")["s"].iloc[0] for path, end in ends.items()]
-    return round(max(ends.values()) - min(starts), 1)
+    """Seconds in which at least one job ran, from the benchmark files and their times; pauses between two runs do not count."""
+    ends = {path: path.stat().st_mtime for path in Path(benchmarks).rglob("*.tsv")}
+    spans = sorted((end - pd.read_csv(path, sep="\t")["s"].iloc[0], end) for path, end in ends.items())
+    total, until = 0.0, 0.0
+    for start, end in spans:
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return round(total, 1)
 
 
 def describe(config: dict[str, Any], results: list[str], benchmarks: str | Path, images: dict[str, Any]) -> dict[str, Any]:
