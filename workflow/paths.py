@@ -29,7 +29,7 @@ BENCHMARKS = f"{RESULTS}/benchmarks"
 COMPARED = f"{RESULTS}/comparisons/{{comparison}}/exp{{e}}.csv"
 COMPARISON = f"{RESULTS}/tables/{{comparison}}.csv"
 # The other comparisons are made on request.
-COMPARED_BY_DEFAULT = [COMPARISON.format(comparison=name) for name in ("compute", "released") if name in COMPARISONS]
+COMPARED_BY_DEFAULT = [COMPARISON.format(comparison="compute")] * ("compute" in COMPARISONS)
 DRAWN = [f"figure{number}" for number in range(3, 10)] + ["figure10"] * ("compute" in COMPARISONS)
 FIGURES = [f"figures/{DATASET}/{name}.{kind}" for name in DRAWN for kind in ("png", "pdf")]
 
