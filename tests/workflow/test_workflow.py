@@ -72,6 +72,18 @@ def test_the_tables_hold_every_cell_and_every_seed(folder):
     assert set(table3["row"]) == {"none", "ours", "refined"}
 
 
+def test_comparisons_are_made_on_request(folder):
+    names = ["released", "choices"]
+    code, text = snakemake(folder, *(RESULTS / f"tables/{name}.csv" for name in names))
+    assert code == 0, text[-3000:]
+    released, choices = (pd.read_csv(folder / RESULTS / f"tables/{name}.csv") for name in names)
+    assert set(released["rule"]) == {"exact", "released, train-columns", "released, train-rows"}
+    assert (released.loc[(released["rule"] == "exact") & (released["column"] == "certified"), "value"] == 100).all()
+    # Every combination of self-influence, starts, kept share, steps and weight, in three measures.
+    assert len(choices) == 2 * 2 * 5 * 2 * 3 * 3
+    assert set(choices["seeds"]) == {"0 3"}
+
+
 def test_removal_takes_the_highest_scores_and_no_more(folder):
     import json
 
