@@ -255,7 +255,9 @@ def test_the_whole_paper_can_be_planned_without_data(tmp_path, monkeypatch):
 
 def test_a_part_of_the_paper_is_one_command(tmp_path):
     """What `make cifar10` writes and runs on a machine with a GPU: some experiments, fewer models."""
-    plan = subprocess.run(["make", "-n", "cifar10", "MODELS=30", "EXPERIMENTS=1,5"], capture_output=True, text=True, cwd=ROOT)
+    # Silent about folders: the tests themselves may have been started by make.
+    command = ["make", "-n", "--no-print-directory", "cifar10", "MODELS=30", "EXPERIMENTS=1,5"]
+    plan = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     write, run = plan.stdout.strip().splitlines()[-2:]
     assert run.endswith("--configfile config/cifar10.yaml results/cifar10/part.yaml")
     (tmp_path / "results/cifar10").mkdir(parents=True)
