@@ -12,7 +12,8 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [sys.path[0], dict(os.
 # Snakemake runs scripts by an unquoted path, which breaks where the environment lies in a folder with a space in its name.
 sys.executable = shlex.quote(sys.executable)
 
-from rethinking_backdoors.config import attack_of, canonical, check, experiments, training_of
+from rethinking_backdoors.config import attack_of, attacked, canonical, check, experiments, suspected, training_of
+from rethinking_backdoors.defenses import registry
 from rethinking_backdoors.io import InputError
 
 min_version("9.0")
@@ -24,7 +25,9 @@ if "dataset" not in config:
 
 try:
     check(config, os.path.join(workflow.basedir, "workflow/schemas/config.schema.yaml"))
-except InputError as error:
+    for line in config.get("defenses", {}).values():
+        registry.check(line)
+except (InputError, ValueError) as error:
     print(error, file=sys.stderr, flush=True)
     os._exit(2)
 
@@ -36,7 +39,9 @@ for library in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
 
 DATASET, SEEDS, RULES = config["dataset"], config["seeds"], list(config["rules"])
 EXPERIMENTS = experiments(config)
-DEFENSES = ["none", *RULES]
+ATTACKED = attacked(EXPERIMENTS)
+BASELINES = config.get("defenses", {})
+DEFENSES = ["none", *BASELINES, *RULES]
 COMPARISONS = config.get("comparisons", {})
 
 

@@ -17,7 +17,7 @@ import yaml
 from operations import by_hand, counted, product_rate, seconds
 from tables import table
 
-from rethinking_backdoors.config import experiments
+from rethinking_backdoors.config import attacked, experiments
 from rethinking_backdoors.config import load as load_config
 from rethinking_backdoors.data import digits
 from rethinking_backdoors.provenance import hardware
@@ -198,7 +198,9 @@ def many_at_once(chosen: argparse.Namespace) -> None:
 def whole_paper(each: float) -> None:
     """Prints what the models of config/cifar10.yaml would take at the measured seconds a model; training only."""
     config = load_config(Path(__file__).parents[1] / "config" / "cifar10.yaml")
-    models = config["models"]["count"] * sum(len(e["alphas"]) for e in experiments(config).values()) * len(config["seeds"])
+    everyone = experiments(config)
+    settings = sum(len(everyone[number]["alphas"]) for number in attacked(everyone))
+    models = config["models"]["count"] * settings * len(config["seeds"])
     days = each * models / 86400
     rows = [["1", f"{days:,.1f}"], ["8", f"{days / 8:,.1f}"], ["16", f"{days / 16:,.1f}"]]
     table([f"devices like this one for {models:,} models", "days"], rows)

@@ -23,10 +23,11 @@ rule seeds_table:
         poison=expand(POISON, e=EXPERIMENTS, seed=SEEDS),
         images=seeds(IMAGES),
         retrain=expand(RETRAIN, e=EXPERIMENTS, seed=SEEDS, defense=DEFENSES),
-        defenses=expand(DEFENSE, e=EXPERIMENTS, seed=SEEDS, defense=RULES),
-        strength=settings(STRENGTH),
+        defenses=expand(DEFENSE, e=EXPERIMENTS, seed=SEEDS, defense=DEFENSES[1:]),
+        suspicions=expand(SUSPICION, e=EXPERIMENTS, seed=SEEDS, defense=BASELINES),
+        strength=settings(STRENGTH, ATTACKED),
         detection=settings(DETECTION),
-        control=settings(CONTROL),
+        control=settings(CONTROL, ATTACKED),
     output:
         SEEDS_TABLE,
     log:

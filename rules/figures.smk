@@ -1,4 +1,4 @@
-# Figures 3 to 10 (3 to 9 are the paper's): one rule a figure, one module of the library draws each. Figure 10 with the full grid is
+# Figures 3 to 11 (3 to 9 are the paper's): one rule a figure, one module of the library draws each. Figure 10 with the full grid is
 # made on request only.
 for name in [*DRAWN, *["figure10_full"] * ("compute_full" in COMPARISONS)]:
 
@@ -19,8 +19,6 @@ for name in [*DRAWN, *["figure10_full"] * ("compute_full" in COMPARISONS)]:
         params:
             name=name,
             dataset=DATASET,
-            experiments=SHOWN,
-            triggers=config["triggers"],
-            seed=SEEDS[0],
+            facts=figure_facts(name),
         script:
             "../scripts/figure.py"

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rethinking_backdoors.config import check, experiments
+from rethinking_backdoors.config import attacked, check, experiments, suspected, training_of
 from rethinking_backdoors.io import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +25,8 @@ def changed(*path_and_value, base=DIGITS):
 @pytest.mark.parametrize("config", [DIGITS, CIFAR10], ids=["digits", "cifar10"])
 def test_a_shipped_configuration_is_valid(config):
     check(config, SCHEMA)
-    assert list(experiments(config)) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert list(experiments(config)) == [0, 1, 2, 3, 4, 5, 6, 7, 8]
+    assert attacked(experiments(config)) == [1, 2, 3, 4, 5, 6, 7, 8]
     assert list(experiments(changed("only", [5, 2], base=config))) == [5, 2]
 
 
@@ -40,7 +41,11 @@ def test_a_shipped_configuration_is_valid(config):
         (changed("experiments", 0, "attack", "dirty"), "experiments.0.attack"),
         (changed("experiments", 0, "trigger", "square"), "square"),
         (changed("experiments", 0, "alphas", [0.333]), "whole percents"),
-        (changed("experiments", 1, "experiment", 1), "same number"),
+        (changed("experiments", 1, "experiment", 2), "same number"),
+        (changed("experiments", 1, "poisoned", 0), "experiment 1: no example is poisoned"),
+        (changed("experiments", 0, "poisoned", 5), "experiment 0: no example is poisoned"),
+        (changed("defenses", "ss", "oracle", ["trigger"]), "defenses.ss.oracle"),
+        (changed("defenses", "ours", {"method": "spectre", "oracle": []}), "ours"),
         (changed("rules", "ours", "sizes", [10, 800]), "rules.ours.sizes"),
         (changed("training", "peak_epoch", 10), "peak_epoch"),
         (changed("loader", "webdataset"), "loader"),
@@ -65,6 +70,17 @@ def test_a_wrong_value_is_named_in_one_sentence(config, named):
         check(config, SCHEMA)
     assert named in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_what_a_defense_may_be_told():
+    assert suspected(DIGITS, 2) == {"target_class": 8, "poisoned": 150}
+    # Without an attack: the lower median of 22, 22, 30, 45, 45, 75, 90, 150.
+    assert suspected(DIGITS, 0) == {"target_class": 8, "poisoned": 45}
+
+
+def test_without_an_attack_networks_are_trained_as_for_dirty_labels():
+    assert training_of(CIFAR10, 0) == training_of(CIFAR10, 1)
+    assert training_of(CIFAR10, 0)["cutout"] != training_of(CIFAR10, 5)["cutout"]
 
 
 def test_an_adversarial_attack_needs_its_section():

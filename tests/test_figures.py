@@ -6,7 +6,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from rethinking_backdoors.attacks.triggers import stamp_test, stamp_train
-from rethinking_backdoors.figures import figure3, figure4, figure5, figure6, figure7, figure8, figure9, style
+from rethinking_backdoors.figures import figure3, figure4, figure5, figure6, figure7, figure8, figure9, figure11, style
 
 N, P = 60, 12
 TITLES = {number: f"attack {number}, a trigger" for number in range(1, 9)}
@@ -184,6 +184,32 @@ def test_colour_images_keep_their_channels():
     drawn = shown(axes, 4, side=32)
     np.testing.assert_array_equal(drawn[0], images[:4])
     assert drawn[1, :, 0, 0].tolist() == [[1, 0, 0]] * 4
+
+
+POISONED = np.array([True, True, False, False])
+
+
+def test_roc_curves_by_hand():
+    best, worst, ties = np.array([4.0, 3, 2, 1]), np.array([1.0, 2, 3, 4]), np.ones(4)
+    assert (figure11.roc([(best, POISONED)]) == 1).all()
+    assert (figure11.roc([(worst, POISONED)])[:-1] == 0).all()
+    np.testing.assert_allclose(figure11.roc([(ties, POISONED)]), figure11.GRID)
+    # One poisoned example first, then a clean one: half is found before any error, all after half of the clean ones.
+    curve = figure11.roc([(np.array([4.0, 2, 3, 1]), POISONED)])
+    assert (curve[figure11.GRID < 0.49] <= 1).all()
+    assert curve[0] == 0.5
+    assert (curve[figure11.GRID >= 0.5] == 1).all()
+    np.testing.assert_allclose(figure11.roc([(best, POISONED), (ties, POISONED)]), (1 + figure11.GRID) / 2)
+
+
+def test_the_roc_figure_has_a_curve_for_each_defense():
+    score = np.array([4.0, 2, 3, 1])
+    scores = {1: {"ss": [(score, POISONED)], "refined": [(score, POISONED)] * 2}, 5: {"refined": [(score, POISONED)]}}
+    figure = figure11.draw(scores, TITLES)
+    assert [title.split("\n")[0] for title in headings(figure)] == ["Exp. 1", "Exp. 5"]
+    assert [[line.get_label() for line in axes.lines[1:]] for axes in figure.axes] == [["ss", "refined"], ["refined"]]
+    np.testing.assert_allclose(figure.axes[1].lines[1].get_ydata(), 100 * figure11.roc([(score, POISONED)]))
+    assert figure.axes[0].lines[2].get_color() == style.POISONED
 
 
 @pytest.mark.parametrize("name", ["figure4", "figure4.png", "version.2"])

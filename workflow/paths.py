@@ -1,5 +1,5 @@
 # Where everything lies (README, 'What appears where') and which files belong together. Included by the Snakefile, whose
-# names DATASET, SEEDS, RULES, DEFENSES, EXPERIMENTS, COMPARISONS and config it uses.
+# names DATASET, SEEDS, RULES, BASELINES, DEFENSES, EXPERIMENTS, ATTACKED, COMPARISONS and config it uses.
 RESULTS = f"results/{DATASET}"
 SHARDS = [f"{shard:05d}" for shard in range(config["models"]["count"] // config["models"]["shard"])]
 OF_SEED = f"{RESULTS}/exp{{e}}/seed{{seed}}"
@@ -17,7 +17,9 @@ WEIGHTS = f"{OF_ALPHA}/datamodel_{config['estimator']}.npy"
 DETECTION = f"{OF_ALPHA}/detection_{{rule}}.npz"
 CONTROL = f"{OF_ALPHA}/detection_{{rule}}_permuted.npz"
 STRENGTH = f"{OF_ALPHA}/strength.npz"
+REPRESENTATIONS = f"{OF_SEED}/representations.npz"
 DEFENSE = f"{OF_SEED}/defenses/{{defense}}.json"
+SUSPICION = f"{OF_SEED}/defenses/{{defense}}.npz"
 RETRAIN = f"{OF_SEED}/retrain/{{defense}}.json"
 
 SEEDS_TABLE = f"{RESULTS}/tables/seeds.csv"
@@ -30,7 +32,7 @@ COMPARED = f"{RESULTS}/comparisons/{{comparison}}/exp{{e}}.csv"
 COMPARISON = f"{RESULTS}/tables/{{comparison}}.csv"
 # The other comparisons are made on request.
 COMPARED_BY_DEFAULT = [COMPARISON.format(comparison="compute")] * ("compute" in COMPARISONS)
-DRAWN = [f"figure{number}" for number in range(3, 10)] + ["figure10"] * ("compute" in COMPARISONS)
+DRAWN = [f"figure{number}" for number in range(3, 10)] + ["figure10"] * ("compute" in COMPARISONS) + ["figure11"]
 FIGURES = [f"figures/{DATASET}/{name}.{kind}" for name in DRAWN for kind in ("png", "pdf")]
 
 
@@ -67,10 +69,10 @@ def percents(e):
     return [round(100 * alpha) for alpha in EXPERIMENTS[int(e)]["alphas"]]
 
 
-def settings(path):
-    """The path for every experiment, subset fraction, seed and rule."""
+def settings(path, numbers=tuple(EXPERIMENTS)):
+    """The path for every subset fraction, seed and rule of the given experiments."""
     keys = {"seed": SEEDS, "rule": RULES, "shard": SHARDS}
-    return [item for e in EXPERIMENTS for a in percents(e) for item in expand(path, e=e, a=a, **keys)]
+    return [item for e in numbers for a in percents(e) for item in expand(path, e=e, a=a, **keys)]
 
 
 def intermediates():
@@ -78,13 +80,17 @@ def intermediates():
     depends on it; and a fresh clone, which has tables but none of these, makes everything."""
     per_experiment = [POISON, ATTACK, *([BETON] if config["loader"] == "ffcv" else [])]
     files = [*seeds(IMAGES), SOURCE, *expand(per_experiment, e=EXPERIMENTS, seed=SEEDS)]
-    files += [file for path in (MARGINS, WEIGHTS, STRENGTH, DETECTION, CONTROL) for file in settings(path)]
-    files += expand(DEFENSE, e=EXPERIMENTS, seed=SEEDS, defense=RULES)
+    files += [file for path in (MARGINS, WEIGHTS, DETECTION) for file in settings(path)]
+    files += [file for path in (STRENGTH, CONTROL) for file in settings(path, ATTACKED)]
+    files += expand(REPRESENTATIONS, e=EXPERIMENTS, seed=SEEDS) if BASELINES else []
+    files += expand(DEFENSE, e=EXPERIMENTS, seed=SEEDS, defense=DEFENSES[1:])
+    files += expand(SUSPICION, e=EXPERIMENTS, seed=SEEDS, defense=BASELINES)
     return list(dict.fromkeys([*files, *expand(RETRAIN, e=EXPERIMENTS, seed=SEEDS, defense=DEFENSES)]))
 
 
 # What tables and figures need to know of the experiments, so that other changes do not rerun them.
 SHOWN = {e: {key: experiment[key] for key in ("attack", "trigger", "alphas")} for e, experiment in EXPERIMENTS.items()}
+SHOWN_ATTACKED = {e: SHOWN[e] for e in ATTACKED}
 NETWORK = {key: config["training"][key] for key in ("network", "hidden") if key in config["training"]}
 
 
@@ -122,7 +128,7 @@ def comparison_settings(w):
 
 def compared_of(w):
     """The numbers of a comparison for each of its experiments."""
-    chosen = [e for e in COMPARISONS[w.comparison]["experiments"] if e in EXPERIMENTS]
+    chosen = [e for e in COMPARISONS[w.comparison]["experiments"] if e in ATTACKED]
     return expand(COMPARED, comparison=w.comparison, e=chosen)
 
 
@@ -131,10 +137,23 @@ def detections_of(w):
     return expand(DETECTION, e=w.e, a=percents(w.e)[-1], seed=SEEDS, rule=w.defense)
 
 
+def figure_facts(name):
+    """What a figure's reader in figures/inputs.py needs to know of the configuration; other changes do not redraw it."""
+    facts = {"experiments": SHOWN_ATTACKED, "seeds": SEEDS}
+    if name == "figure6":
+        facts["triggers"] = config["triggers"]
+    if name == "figure11":
+        facts |= {"target_class": config["target_class"], "defenses": DEFENSES, "rules": RULES}
+    return facts
+
+
 def figure_inputs(name):
-    """What a figure is drawn from: the first seed and subset fraction of every experiment, as in the paper; or a table."""
+    """What a figure is drawn from: the first seed and subset fraction of every attack, as in the paper; all seeds; or a table."""
     if name.startswith("figure10"):
         return COMPARISON.format(comparison=name.replace("figure10", "compute"))
+    if name == "figure11":
+        found = [file for e in ATTACKED for file in expand(DETECTION, e=e, a=percents(e)[-1], seed=SEEDS, rule=RULES)]
+        return [*found, *expand([POISON, SUSPICION], e=ATTACKED, seed=SEEDS, defense=BASELINES), *seeds(IMAGES)]
     paths = {"figure6": [IMAGES, POISON], "figure9": [WEIGHTS, POISON]}.get(name, [STRENGTH])
-    files = [path.format(e=e, a=percents(e)[0], seed=SEEDS[0]) for e in EXPERIMENTS for path in paths]
+    files = [path.format(e=e, a=percents(e)[0], seed=SEEDS[0]) for e in ATTACKED for path in paths]
     return list(dict.fromkeys(files))

@@ -1,6 +1,7 @@
 """The configuration of a replication: checked against its schema, then against itself."""
 
 import json
+import statistics
 import sys
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,8 @@ def _check_sense(config: dict[str, Any]) -> None:
             raise InputError(f"{place}: its trigger '{experiment['trigger']}' is not among the triggers.")
         if experiment["attack"] == "clean_label_adversarial" and "adversary" not in config:
             raise InputError(f"{place}: its attack needs a section 'adversary'.")
+        if (experiment["attack"] == "none") != (experiment["poisoned"] == 0):
+            raise InputError(f"{place}: no example is poisoned where attack is none, and only there.")
         if any(round(100 * alpha) != 100 * alpha for alpha in experiment["alphas"]):
             raise InputError(f"{place}: alphas must be whole percents, given: {experiment['alphas']}.")
     for name, rule in config["rules"].items():
@@ -78,6 +81,21 @@ def experiments(config: dict[str, Any]) -> dict[int, dict[str, Any]]:
     return {number: everyone[number] for number in config.get("only", everyone)}
 
 
+def attacked(experiments: dict[int, dict[str, Any]]) -> list[int]:
+    """The numbers of the experiments in which something is poisoned."""
+    return [number for number, experiment in experiments.items() if experiment["attack"] != "none"]
+
+
+def suspected(config: dict[str, Any], number: int) -> dict[str, int]:
+    """What a defense may be told of an experiment, by the names of ``defenses.interface.Oracle``.
+
+    Of a set that nobody poisoned it is told what its user may fear: the same class, and the median count of the experiments.
+    """
+    counts = [experiment["poisoned"] for experiment in config["experiments"] if experiment["poisoned"]]
+    count = experiments(config)[number]["poisoned"] or int(statistics.median_low(counts or [0]))
+    return {"target_class": config["target_class"], "poisoned": count}
+
+
 def attack_of(config: dict[str, Any], number: int) -> dict[str, Any]:
     """What the attack of one experiment is called with: ``attack``, ``count``, ``trigger``, ``target_class``."""
     experiment = experiments(config)[number]
@@ -91,12 +109,17 @@ def attack_of(config: dict[str, Any], number: int) -> dict[str, Any]:
 
 
 def training_of(config: dict[str, Any], number: int) -> dict[str, Any]:
-    """The section ``training`` as one experiment uses it: where it depends on the attack (Cutout), its attack's value."""
-    attack = experiments(config)[number]["attack"]
+    """The section ``training`` as one experiment uses it: where it depends on the attack (Cutout), its attack's value.
+
+    Without an attack it is that of the dirty-label attacks.
+    """
+    attack = experiments(config)[number]["attack"].replace("none", "dirty_label")
     return {key: value[attack] if key == "cutout" else value for key, value in config["training"].items()}
 
 
 def describe(experiment: dict[str, Any]) -> str:
     """What an experiment is, in a few words: "dirty label, one pixel", "adversarial clean label, four pixels"."""
+    if experiment["attack"] == "none":
+        return "no attack"
     kind = {"clean_label_adversarial": "adversarial clean label"}.get(experiment["attack"], experiment["attack"])
     return f"{kind}, {experiment['trigger']}".replace("_", " ")

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from rethinking_backdoors.config import describe
+from rethinking_backdoors.config import attacked, describe
 
 HEAD = """# {dataset}: what came out
 
 Made by the workflow from `tables/*.csv`; do not edit. Means over {seeds} seeds with 95 % intervals (Student t over seeds; a seed
 draws the split, the poisoned examples, the subsets and the initialisations anew), percentages 0..100. `ours` is the paper's rule
-(eq. 7 and 8), `refined` is this project's.
+(eq. 7 and 8), `refined` is this project's; `ac` is Activation Clustering, `ispl` Inverse Self-Paced Learning, `ss` Spectral
+Signatures. Experiment 0 is the data set without an attack; its attack success rate is what the trigger does to networks that
+never saw it.
 """
 
 TEXTS = {
@@ -35,7 +37,9 @@ Share of triggered test images of the other classes that go to the target class.
     "defenses": """## What each defense removed
 
 Counts of training examples, and the retrained networks' accuracy on the target class: a low attack success rate can also mean
-that the class itself was damaged.""",
+that the class itself was damaged. `told target class` is 1 where the defense was told which class the attacker wants, `told
+poisoned` how many examples it was told are poisoned (0: not told; without an attack it is told the median of the experiments).
+`auroc within target` is of its scores, among the examples labelled as the target class, where it makes any.""",
 }
 
 
@@ -92,7 +96,8 @@ def headline(tables: dict[str, pd.DataFrame], experiments: dict[int, dict]) -> s
         head += [f"{rule}: AUROC", "control", "ASR after", "clean acc. after"]
     lines = [head, ["---"] * len(head)]
     cells = {name: table.set_index(["experiment", "row", "column"])["value"] for name, table in tables.items()}
-    for number, experiment in experiments.items():
+    for number in attacked(experiments):
+        experiment = experiments[number]
         last = round(100 * experiment["alphas"][-1])
         oracle = "auroc" if len(experiment["alphas"]) == 1 else f"auroc_alpha{last}"
         line = [str(number), describe(experiment), f"{cells['table3'][number, 'none', 'clean_accuracy']:.1f}"]

@@ -12,6 +12,7 @@ from rethinking_backdoors.io import read_json, read_npz
 from rethinking_backdoors.metrics import auroc, precision_at_p
 
 TABLES = ("table1", "table2", "table3", "table4", "table6", "defenses")
+COUNTS = ("removed", "left", "told_poisoned")  # endings of columns that are no percentages
 COLUMNS = ["table", "experiment", "row", "column", "seed", "value"]
 Row = tuple[str, str, str, float]
 
@@ -29,7 +30,7 @@ def collect(
     Args:
         results: the folder of the data set's results.
         experiments: the configuration's experiments by number.
-        defenses: rows of Tables 3 and 6, "none" first. rules: rows of Table 4.
+        defenses: rows of Tables 3 and 6, "none" first. rules: rows of Table 4, of attacks only.
 
     Returns:
         One line a number: table, experiment, row, column, seed, value. Percentages and AUROCs are 0..100.
@@ -40,11 +41,10 @@ def collect(
             folder, images = Path(results, f"exp{number}", f"seed{seed}"), Path(results, "images", f"seed{seed}.npz")
             facts = truth(folder / "poison.npz", images, target_class)
             percents = [round(100 * alpha) for alpha in experiment["alphas"]]
-            rows = [
-                *_retrained(folder, defenses, facts),
-                *_estimates(folder, percents),
-                *_scores(folder, percents, rules, facts),
-            ]
+            rows = [*_retrained(folder, defenses, facts)]
+            if facts["poisoned"].any():
+                rows += [*_suspicions(folder, defenses, rules, percents[-1], facts), *_estimates(folder, percents)]
+                rows += _scores(folder, percents, rules, facts)
             lines += [(table, number, row, column, seed, round(value, 4)) for table, row, column, value in rows]
     return pd.DataFrame(lines, columns=COLUMNS)
 
@@ -68,13 +68,41 @@ def _retrained(folder: Path, defenses: list[str], truth: dict[str, np.ndarray]) 
                 yield "table1", defense, column, measured[column]
             yield "table3", defense, column, measured[column]
         yield "table6", defense, "asr", measured["asr"]
-        removed = [] if defense == "none" else read_json(folder / "defenses" / f"{defense}.json")["removed"]
+        found = {"removed": [], "oracle": {}}
+        if defense != "none":
+            found = read_json(folder / "defenses" / f"{defense}.json")
+        removed, told = found["removed"], found["oracle"]
         caught = int(truth["poisoned"][removed].sum())
         yield "defenses", defense, "removed", len(removed)
         yield "defenses", defense, "poison_removed", caught
         yield "defenses", defense, "clean_removed", len(removed) - caught
         yield "defenses", defense, "poison_left", int(truth["poisoned"].sum()) - caught
         yield "defenses", defense, "target_class_accuracy", measured["target_class_accuracy"]
+        yield "defenses", defense, "told_target_class", int("target_class" in told)
+        yield "defenses", defense, "told_poisoned", told.get("poisoned", 0)
+
+
+def suspicions(folder: Path, defenses: list[str], rules: list[str], percent: int) -> dict[str, np.ndarray]:
+    """The scores (n,) of every defense of one experiment and seed that makes scores, higher is more suspicious.
+
+    Args:
+        folder: of the experiment and seed. percent: the subset fraction of detection.
+    """
+    found = {}
+    for defense in defenses:
+        place = f"alpha{percent}/detection_{defense}.npz" if defense in rules else f"defenses/{defense}.npz"
+        score = [] if defense == "none" else read_npz(folder / place, "score")["score"]
+        if len(score):
+            # Examples that a defense did not look at are the least suspicious; scikit-learn takes no infinite scores.
+            found[defense] = np.maximum(score, np.finfo(np.float64).min)
+    return found
+
+
+def _suspicions(folder: Path, defenses: list[str], rules: list[str], percent: int, truth: dict[str, np.ndarray]) -> Iterator[Row]:
+    """How well each defense's scores find the poison among the examples of the target class."""
+    target = truth["target"]
+    for defense, score in suspicions(folder, defenses, rules, percent).items():
+        yield "defenses", defense, "auroc_within_target", auroc(score[target], truth["poisoned"][target])
 
 
 def _estimates(folder: Path, percents: list[int]) -> Iterator[Row]:
@@ -135,6 +163,6 @@ def summarize(seeds: pd.DataFrame, table: str) -> pd.DataFrame:
     lines = []
     for (experiment, row, column), cell in chosen.groupby(["experiment", "row", "column"], sort=False):
         value, low, high = interval(cell["value"].to_numpy())
-        low, high = np.clip([low, high], 0, None if column.endswith(("removed", "left")) else 100)
+        low, high = np.clip([low, high], 0, None if column.endswith(COUNTS) else 100)
         lines.append((experiment, row, column, *np.round([value, low, high], 4), len(cell)))
     return pd.DataFrame(lines, columns=["experiment", "row", "column", "value", "low", "high", "seeds"])

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 def small(tmp_path, real_cifar10):
     config = yaml.safe_load((ROOT / "config/cifar10_mini.yaml").read_text())
     config["images"] |= {"train": 400, "test": 100, "spare": 300}
-    config["experiments"] = [{**config["experiments"][4], "poisoned": 10}]
+    config["experiments"] = [{**config["experiments"][5], "poisoned": 10}]
     config["features"] |= {"patches": 16, "components": 20}
     config["adversary"]["training"]["epochs"] = 1
     config["adversary"]["attack"]["steps"] = 2

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,15 +18,15 @@ RESULTS = Path("results/tiny")
 PART = "results/cifar10/part.yaml"
 
 
-def snakemake(folder, *arguments, config=TINY):
-    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder, "--cores", "2"]
+def snakemake(folder, *arguments, config=TINY, snakefile=ROOT / "Snakefile"):
+    command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--directory", folder, "--cores", "2"]
     done = subprocess.run([*map(str, [*command, *arguments, "--configfile", config])], capture_output=True, text=True, cwd=ROOT)
     return done.returncode, done.stdout + done.stderr
 
 
-def planned(folder, config=TINY):
+def planned(folder, *targets, config=TINY):
     """The rules that a run would execute, each with how often."""
-    code, text = snakemake(folder, "--dry-run", "--quiet", "rules", config=config)
+    code, text = snakemake(folder, *targets, "--dry-run", "--quiet", "rules", config=config)
     assert code == 0, text
     if "Nothing to be done" in text:
         return {}
@@ -52,8 +53,8 @@ def variant(tmp_path, change):
 def test_every_promised_file_is_there(folder):
     tables = ["seeds", "table1", "table2", "table3", "table4", "table6", "defenses"]
     expected = [RESULTS / "tables" / f"{name}.csv" for name in tables] + [RESULTS / "summary.md", RESULTS / "cost.csv"]
-    expected += [Path("figures/tiny") / f"figure{number}.{kind}" for number in range(3, 10) for kind in ("png", "pdf")]
-    expected += [RESULTS / f"exp{e}/seed{s}" / name for e in (2, 5) for s in (0, 3) for name in ("poison.npz", "attack.json")]
+    expected += [Path("figures/tiny") / f"figure{number}.{kind}" for number in range(3, 12) for kind in ("png", "pdf")]
+    expected += [RESULTS / f"exp{e}/seed{s}" / name for e in (0, 2, 5) for s in (0, 3) for name in ("poison.npz", "attack.json")]
     assert [path for path in expected if not (folder / path).is_file()] == []
 
 
@@ -68,8 +69,72 @@ def test_the_tables_hold_every_cell_and_every_seed(folder):
         assert table4.loc[key, "low"] <= table4.loc[key, "value"] <= table4.loc[key, "high"]
     table2 = pd.read_csv(folder / RESULTS / "tables/table2.csv")
     assert "auroc_alpha30" in set(table2.loc[table2["experiment"] == 2, "column"])
-    table3 = pd.read_csv(folder / RESULTS / "tables/table3.csv")
-    assert set(table3["row"]) == {"none", "ours", "refined"}
+    for name in ("table3", "table6"):
+        table = pd.read_csv(folder / RESULTS / f"tables/{name}.csv")
+        assert set(table["experiment"]) == {0, 2, 5}
+        for _, rows in table.groupby(["experiment", "column"]):
+            assert rows["row"].tolist() == ["none", "ac", "ispl", "spectre", "ss", "ours", "refined"]
+    assert not {0} & set(table4.reset_index()["experiment"])
+
+
+def test_what_defenses_remove_and_were_told_is_in_the_table(folder):
+    table = pd.read_csv(folder / RESULTS / "tables/defenses.csv").set_index(["experiment", "row", "column"])["value"].sort_index()
+    for e, told, poisoned in ((0, 10, 0), (2, 20, 20), (5, 10, 10)):
+        for row in ("ac", "ispl", "spectre", "ss", "ours", "refined"):
+            numbers = table[e, row]
+            assert numbers["removed"] == numbers["poison_removed"] + numbers["clean_removed"]
+            assert numbers["poison_removed"] + numbers["poison_left"] == poisoned
+            assert numbers["told_target_class"] == (row in ("spectre", "ss"))
+            assert numbers["told_poisoned"] == (told if row in ("spectre", "ss") else 0)
+            # Activation Clustering makes no scores, and without poison there is nothing to rank.
+            assert ("auroc_within_target" in numbers) == (row != "ac" and e != 0)
+        assert table[e, "ss"]["removed"] == 1.5 * told
+
+
+SIXTH = """
+from dataclasses import dataclass
+from rethinking_backdoors.defenses.interface import Removal
+ORACLE = ("poisoned",)
+
+@dataclass(frozen=True)
+class Settings:
+    times: float
+
+def defend(examples, settings, oracle, rng):
+    return Removal(rng.choice(len(examples.labels), int(settings.times * oracle.poisoned), replace=False))
+"""
+
+
+def test_a_sixth_defense_is_one_file_and_one_line(folder, tmp_path):
+    """As the README says; in a copy of the workflow, on a copy of the run."""
+    copy, run = tmp_path / "copy", tmp_path / "run"
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for name in ("rules", "scripts", "src", "workflow", "profiles"):
+        shutil.copytree(ROOT / name, copy / name, ignore=ignored, symlinks=True)
+    for name in ("Snakefile", "environment.yml"):
+        shutil.copy(ROOT / name, copy)
+    shutil.copytree(folder, run)
+    (copy / "src/rethinking_backdoors/defenses/at_random.py").write_text(SIXTH)
+
+    def one_line(config):
+        config["defenses"]["random"] = {"method": "at_random", "oracle": ["poisoned"], "times": 2.0}
+
+    target = RESULTS / "tables/defenses.csv"
+    code, text = snakemake(run, target, config=variant(tmp_path, one_line), snakefile=copy / "Snakefile")
+    assert code == 0, text[-3000:]
+    table = pd.read_csv(run / target).set_index(["experiment", "row", "column"])["value"].sort_index()
+    assert [table[e, "random", "removed"] for e in (0, 2, 5)] == [20, 40, 20]
+    assert {name: text.count(f"rule {name}:") for name in ("baseline", "retrain", "representations", "train")} == {
+        "baseline": 3,
+        "retrain": 3,
+        "representations": 0,
+        "train": 0,
+    }
+
+
+def test_one_defense_can_be_run_alone(tmp_path):
+    target = RESULTS / "exp5/seed0/defenses/spectre.json"
+    assert set(planned(tmp_path, target)) == {"images", "adversary", "poison", "representations", "baseline"}
 
 
 def test_comparisons_are_made_on_request(folder):
@@ -103,7 +168,7 @@ def test_a_deleted_file_is_made_again_with_what_depends_on_it_and_nothing_else(f
     before = (folder / RESULTS / "tables/seeds.csv").read_bytes()
     record = (folder / RESULTS / "provenance.json").read_bytes()
     (folder / RESULTS / "exp5/seed3/alpha50/detection_refined.npz").unlink()
-    after = {"detect", "defend", "retrain", "seeds_table", "tables", "summary", "record"}
+    after = {"detect", "defend", "retrain", "seeds_table", "tables", "summary", "record", "figure11"}
     assert {name for name, count in planned(folder).items() if count} - {"all"} == after
     code, text = snakemake(folder)
     assert code == 0, text[-3000:]
@@ -115,9 +180,9 @@ def test_a_deleted_file_is_made_again_with_what_depends_on_it_and_nothing_else(f
 
 def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(folder, tmp_path):
     def remove_less(config):
-        config["experiments"][0]["removed"] = 0.1
+        config["experiments"][1]["removed"] = 0.1
 
-    plan = planned(folder, variant(tmp_path, remove_less))
+    plan = planned(folder, config=variant(tmp_path, remove_less))
     assert plan["defend"] == 2
     assert plan["retrain"] == 1
     # Comparisons count the poison that is left after removal.
@@ -127,17 +192,25 @@ def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(folder, tmp_
     def fewer_restarts(config):
         config["rules"]["ours"]["restarts"] = 4
 
-    plan = planned(folder, variant(tmp_path, fewer_restarts))
+    plan = planned(folder, config=variant(tmp_path, fewer_restarts))
     assert "train" not in plan
     assert "datamodel" not in plan
-    # Three settings by one rule; the control runs both rules.
-    assert (plan["detect"], plan["control"], plan["defend"]) == (3, 3, 2)
+    # Four settings by one rule, one of them without an attack; the control runs both rules.
+    assert (plan["detect"], plan["control"], plan["defend"]) == (4, 3, 3)
+    assert not {"representations", "baseline"} & set(plan)
+
+    def other_defense(config):
+        config["defenses"]["ss"]["removed"] = 2.0
+
+    plan = planned(folder, config=variant(tmp_path, other_defense))
+    after = {"baseline": 3, "retrain": 3, "seeds_table": 1, "tables": 1, "summary": 1, "record": 1, "figure11": 1}
+    assert {name: count for name, count in plan.items() if name != "all"} == after
 
     def other_training(config):
         config["training"]["epochs"] = 5
 
-    plan = planned(folder, variant(tmp_path, other_training))
-    assert plan["train"] == 6
+    plan = planned(folder, config=variant(tmp_path, other_training))
+    assert plan["train"] == 8
     assert not {"images", "adversary", "poison", "beton"} & set(plan)
 
 
@@ -190,6 +263,8 @@ def test_the_command_makes_the_same_bytes_without_snakemake(folder, tmp_path, ex
         (lambda config: config.update(learning_rate=1), "learning_rate"),
         (lambda config: config["models"].update(count=0), "models.count"),
         (lambda config: config["experiments"][0].update(trigger="square"), "square"),
+        (lambda config: config["defenses"]["ss"].update(method="signatures"), "There is no defense 'signatures'"),
+        (lambda config: config["defenses"]["ss"].update(share=0.1), "settings of the defense spectral_signatures"),
     ],
 )
 def test_a_bad_value_ends_in_one_sentence_and_exit_code_2(tmp_path, change, named):
@@ -246,10 +321,10 @@ def test_missing_data_end_in_one_sentence(tmp_path, monkeypatch):
 
 def test_the_whole_paper_can_be_planned_without_data(tmp_path, monkeypatch):
     monkeypatch.delenv("CIFAR10_ROOT", raising=False)
-    plan = planned(tmp_path, ROOT / "config/cifar10.yaml")
-    # Eight experiments, the second with two subset fractions, 100 shards of 1,000 models each.
-    assert plan["train"] == 900
-    assert (plan["poison"], plan["datamodel"], plan["detect"], plan["retrain"]) == (8, 9, 18, 8)
+    plan = planned(tmp_path, config=ROOT / "config/cifar10.yaml")
+    # Eight experiments, the second with two subset fractions, and one without an attack: 100 shards of 1,000 models each.
+    assert plan["train"] == 1000
+    assert (plan["poison"], plan["datamodel"], plan["detect"], plan["retrain"], plan["baseline"]) == (9, 10, 20, 9, 36)
     assert sum(plan.values()) < 1500
 
 
@@ -264,7 +339,7 @@ def test_a_part_of_the_paper_is_one_command(tmp_path):
     subprocess.run(write, shell=True, check=True, cwd=tmp_path)
     part = {**yaml.safe_load((ROOT / "config/cifar10.yaml").read_text()), **yaml.safe_load((tmp_path / PART).read_text())}
     (tmp_path / "both.yaml").write_text(yaml.safe_dump(part))
-    planned_jobs = planned(tmp_path, tmp_path / "both.yaml")
+    planned_jobs = planned(tmp_path, config=tmp_path / "both.yaml")
     assert (planned_jobs["train"], planned_jobs["retrain"], planned_jobs["detect"]) == (2, 2, 4)
 
 

@@ -8,8 +8,6 @@ import numpy as np
 from rethinking_backdoors.attacks.triggers import Trigger, stamp_train
 from rethinking_backdoors.io import InputError, read_npz
 
-ATTACKS = ("dirty_label", "clean_label_adversarial", "clean_label")
-
 
 @dataclass(frozen=True)
 class Poison:
@@ -45,6 +43,7 @@ def poison(
 
     ``dirty_label``: uniformly from the images of the other classes, label set to the target class. ``clean_label``: from the
     images of the target class, label kept. ``clean_label_adversarial``: the same, but ``perturb`` is applied before the trigger.
+    ``none``: no examples, and so ``count`` is 0.
 
     Args:
         images: (n, H, W, C) uint8 training images; left as they are.

@@ -1,4 +1,4 @@
-"""What each figure is drawn from: the files of one seed of a run."""
+"""What each figure is drawn from: the files of a run. Figures of one seed show the first reported one."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from rethinking_backdoors import tables
 from rethinking_backdoors.config import describe
 from rethinking_backdoors.io import read_array, read_npz
 
@@ -22,33 +23,48 @@ def _titles(experiments: Experiments) -> dict[int, str]:
     return {number: describe(experiment) for number, experiment in experiments.items()}
 
 
-def strengths(results: str, experiments: Experiments, triggers: dict, seed: int) -> dict[str, Any]:
+def strengths(results: str, experiments: Experiments, seeds: list[int]) -> dict[str, Any]:
     """For the k-output curves and the scatters: every experiment's strength.npz."""
-    arrays = {number: read_npz(_place(results, number, e, seed) / "strength.npz") for number, e in experiments.items()}
+    arrays = {number: read_npz(_place(results, number, e, seeds[0]) / "strength.npz") for number, e in experiments.items()}
     return {"strengths": arrays, "titles": _titles(experiments)}
 
 
-def images(results: str, experiments: Experiments, triggers: dict, seed: int) -> dict[str, Any]:
+def images(results: str, experiments: Experiments, seeds: list[int], triggers: dict) -> dict[str, Any]:
     """For the triggers: clean training images, poisoned ones, and what the triggers are."""
-    clean = read_npz(Path(results, "images", f"seed{seed}.npz"), "train_image")["train_image"]
-    poisons = {number: read_npz(Path(results, f"exp{number}", f"seed{seed}", "poison.npz")) for number in experiments}
+    clean = read_npz(Path(results, "images", f"seed{seeds[0]}.npz"), "train_image")["train_image"]
+    poisons = {number: read_npz(Path(results, f"exp{number}", f"seed{seeds[0]}", "poison.npz")) for number in experiments}
     chosen = {number: triggers[experiment["trigger"]] for number, experiment in experiments.items()}
     return {"images": clean, "poisons": poisons, "triggers": chosen, "titles": _titles(experiments)}
 
 
-def weights(results: str, experiments: Experiments, triggers: dict, seed: int) -> dict[str, Any]:
+def weights(results: str, experiments: Experiments, seeds: list[int]) -> dict[str, Any]:
     """For the histograms: every experiment's weight matrix (memory-mapped) and poisoned examples."""
     matrices, poisoned = {}, {}
     for number, experiment in experiments.items():
-        place = _place(results, number, experiment, seed)
+        place = _place(results, number, experiment, seeds[0])
         matrices[number] = read_array(next(iter(sorted(place.glob("datamodel_*.npy")))))[0]
         poisoned[number] = read_npz(place.parent / "poison.npz", "index")["index"]
     return {"weights": matrices, "poisoned": poisoned, "titles": _titles(experiments)}
 
 
-def compute(name: str, results: str, experiments: Experiments, triggers: dict, seed: int) -> dict[str, Any]:
+def compute(name: str, results: str, experiments: Experiments, seeds: list[int]) -> dict[str, Any]:
     """For compute against accuracy: the table of one grid."""
     return {"table": pd.read_csv(Path(results, "tables", f"{name}.csv")), "titles": _titles(experiments)}
+
+
+def suspicions(
+    results: str, experiments: Experiments, seeds: list[int], target_class: int, defenses: list[str], rules: list[str]
+) -> dict[str, Any]:
+    """For the ROC curves: of every defense that makes scores those within the target class, and which are poisoned."""
+    scores: dict[int, dict[str, list]] = {number: {} for number in experiments}
+    for number, experiment in experiments.items():
+        for seed in seeds:
+            folder = Path(results, f"exp{number}", f"seed{seed}")
+            facts = tables.truth(folder / "poison.npz", Path(results, "images", f"seed{seed}.npz"), target_class)
+            target, percent = facts["target"], round(100 * experiment["alphas"][-1])
+            for name, score in tables.suspicions(folder, defenses, rules, percent).items():
+                scores[number].setdefault(name, []).append((score[target], facts["poisoned"][target]))
+    return {"scores": scores, "titles": _titles(experiments)}
 
 
 READERS: dict[str, Callable[..., dict[str, Any]]] = {
@@ -57,4 +73,5 @@ READERS: dict[str, Callable[..., dict[str, Any]]] = {
     "figure9": weights,
     "figure10": partial(compute, "compute"),
     "figure10_full": partial(compute, "compute_full"),
+    "figure11": suspicions,
 }

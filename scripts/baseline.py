@@ -1,0 +1,32 @@
+import time
+
+from rethinking_backdoors.attacks.poisoning import read_poisoned
+from rethinking_backdoors.defenses.interface import Oracle, TrainingSet
+from rethinking_backdoors.defenses.registry import run
+from rethinking_backdoors.io import InputError, job, read_npz, write_json, write_npz
+from rethinking_backdoors.seeds import generator, root
+
+with job(snakemake.log[0]):
+    params, inputs, output, name = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards.defense
+    for i, seed in enumerate(params.seeds):
+
+        def learner(images, labels, seed=i):
+            # torch takes seconds to import: only defenses that train need it.
+            from rethinking_backdoors.training import features
+            from rethinking_backdoors.training.learner import Learner
+
+            if inputs.features:
+                images = features.extract(images, features.load(inputs.features[seed], params.features))
+            return Learner(images, labels, params.training, params.device)
+
+        started, rng = time.perf_counter(), generator(root(params.dataset, int(snakemake.wildcards.e), seed), "defense", name)
+        learned = read_npz(inputs.representations[i], "representations")["representations"]
+        examples = TrainingSet(*read_poisoned(inputs.images[i], inputs.poison[i]), learned, learner)
+        try:
+            found = run(params.line, examples, Oracle(**params.suspected), rng)
+        except ValueError as error:
+            raise InputError(f"The defense {name} cannot be run: {error}") from None
+        write_npz(output.score[i], score=found.score if found.score is not None else [])
+        told = {fact: value for fact, value in params.suspected.items() if fact in params.line["oracle"]}
+        facts = {"settings": params.line, "oracle": told, "seconds": round(time.perf_counter() - started, 3)}
+        write_json(output.removed[i], {"removed": found.removed.tolist(), **facts})
