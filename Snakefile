@@ -60,6 +60,7 @@ include: "rules/evaluate.smk"
 include: "rules/compare.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
+include: "rules/verify.smk"
 
 
 rule all:
@@ -70,6 +71,7 @@ rule all:
         TABLES,
         COMPARED_BY_DEFAULT,
         SUMMARY,
+        VERIFIED,
         FIGURES,
         COST,
         PROVENANCE,

@@ -17,11 +17,21 @@ WEIGHTS = f"{OF_ALPHA}/datamodel_{config['estimator']}.npy"
 DETECTION = f"{OF_ALPHA}/detection_{{rule}}.npz"
 CONTROL = f"{OF_ALPHA}/detection_{{rule}}_permuted.npz"
 STRENGTH = f"{OF_ALPHA}/strength.npz"
+RIVALS = f"{OF_ALPHA}/natural.npz"
 DEFENSE = f"{OF_SEED}/defenses/{{defense}}.json"
 RETRAIN = f"{OF_SEED}/retrain/{{defense}}.json"
 
 SEEDS_TABLE = f"{RESULTS}/tables/seeds.csv"
 TABLES = [f"{RESULTS}/tables/{name}.csv" for name in ("table1", "table2", "table3", "table4", "table6", "defenses")]
+PUBLISHED = f"{workflow.basedir}/config/published.yaml"
+EVIDENCE = f"{RESULTS}/evidence/exp{{e}}.csv"
+EVIDENCE_TABLE = f"{RESULTS}/tables/evidence.csv"
+VERIFICATION = f"{RESULTS}/verification.csv"
+VERIFICATION_PAGE = f"{RESULTS}/verification.md"
+CLAIMS = f"{RESULTS}/claims.csv"
+VERIFIED = [VERIFICATION, VERIFICATION_PAGE, CLAIMS]
+# What of the configuration decides whether a number of ours can be compared with the paper's.
+COMPARED_SETTINGS = ("dataset", "images", "training", "models", "estimator", "rules", "triggers", "experiments", "seeds")
 SUMMARY = f"{RESULTS}/summary.md"
 COST = f"{RESULTS}/cost.csv"
 PROVENANCE = f"{RESULTS}/provenance.json"
@@ -67,6 +77,11 @@ def percents(e):
     return [round(100 * alpha) for alpha in EXPERIMENTS[int(e)]["alphas"]]
 
 
+def of_experiment(path):
+    """The path for every subset fraction, seed and rule of the experiment in question, as an input function."""
+    return lambda w: expand(path, e=w.e, a=percents(w.e), seed=SEEDS, rule=RULES)
+
+
 def settings(path):
     """The path for every experiment, subset fraction, seed and rule."""
     keys = {"seed": SEEDS, "rule": RULES, "shard": SHARDS}
@@ -78,7 +93,7 @@ def intermediates():
     depends on it; and a fresh clone, which has tables but none of these, makes everything."""
     per_experiment = [POISON, ATTACK, *([BETON] if config["loader"] == "ffcv" else [])]
     files = [*seeds(IMAGES), SOURCE, *expand(per_experiment, e=EXPERIMENTS, seed=SEEDS)]
-    files += [file for path in (MARGINS, WEIGHTS, STRENGTH, DETECTION, CONTROL) for file in settings(path)]
+    files += [file for path in (MARGINS, WEIGHTS, STRENGTH, RIVALS, DETECTION, CONTROL) for file in settings(path)]
     files += expand(DEFENSE, e=EXPERIMENTS, seed=SEEDS, defense=RULES)
     return list(dict.fromkeys([*files, *expand(RETRAIN, e=EXPERIMENTS, seed=SEEDS, defense=DEFENSES)]))
 
