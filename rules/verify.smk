@@ -22,27 +22,15 @@ rule evidence:
         "../scripts/evidence.py"
 
 
-rule evidence_table:
-    input:
-        expand(EVIDENCE, e=EXPERIMENTS),
-    output:
-        EVIDENCE_TABLE,
-    log:
-        log_of("evidence_table"),
-    conda:
-        "../environment.yml"
-    script:
-        "../scripts/evidence_table.py"
-
-
 rule verification:
     input:
         published=PUBLISHED,
         tables=TABLES,
         seeds=SEEDS_TABLE,
-        evidence=EVIDENCE_TABLE,
+        evidence=expand(EVIDENCE, e=EXPERIMENTS),
         source=SOURCE,
     output:
+        evidence=EVIDENCE_TABLE,
         verification=VERIFICATION,
         claims=CLAIMS,
         page=VERIFICATION_PAGE,

@@ -30,7 +30,8 @@ def _cell(claim: pd.Series) -> str:
     """ "**holds**, 8 of 8: 0.51 [0.40, 0.62] logits in 3", or why there is no number."""
     if pd.isna(claim["value"]):
         return f"{claim['verdict']}: {'not run' if claim['statistic'] else 'no test'}"
-    text = f"**{claim['verdict']}**, {claim['passed']} of {claim['asked']}: {claim['value']:.3g}"
+    verdict = f"**{claim['verdict']}**" if claim["claimed"] else claim["verdict"]
+    text = f"{verdict}, {claim['passed']} of {claim['asked']}: {claim['value']:.3g}"
     if not pd.isna(claim["low"]):
         text += f" [{claim['low']:.3g}, {claim['high']:.3g}]"
     return f"{text} in {int(claim['weakest'])}"

@@ -1,11 +1,10 @@
 """The readable form of verification.csv and claims.csv: one Markdown page."""
 
-import re
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
+from rethinking_backdoors.verification.published import numbers
 from rethinking_backdoors.verification.verdicts import STAGES, VERDICTS, differences
 
 HEAD = """# {dataset}: did it replicate?
@@ -25,10 +24,18 @@ more than these. The number shown is that of the least favourable experiment. St
 are no claims of the paper: this project's rule (`refined`) beside the paper's (`ours`), and what the paper shows without
 claiming it."""
 
-RIVALS_HEAD = """C1 in detail: the strength of the poison and of the strongest natural group of each kind, in logits for each further
-example of the group in the subset. Natural groups hold clean examples only, as many as there are poisoned ones but for whole
-classes; they are chosen on other models than their strength is measured on."""
+RIVALS_HEAD = """C1 in detail: the strength of the poison and of the strongest natural group of each kind, in logits for each
+further example of the group in the subset. Natural groups hold clean examples only, as many as there are poisoned ones but for
+whole classes; they are chosen on other models than their strength is measured on."""
 
+WHAT = {
+    "k": "k from, to",
+    "margin": "mean margin at first, middle, last k",
+    "slope": "slope (of five curves: sorted)",
+    "level": "level of five curves, sorted",
+    "x": "estimate from, to",
+    "y": "strength from, to",
+}
 WORDS = {"holds": "y", "fails": "n", "not decided": "?"}
 RIVALS = {
     "poison": "poison",
@@ -75,7 +82,8 @@ def page(
     for where, lines in verified.groupby("where", sort=False):
         parts.append(f"### {titles[where]}")
         parts.append(_printed(lines) if not where.startswith("Figure") else _measured(lines))
-        parts += [f"Note: {said}." for said in _notes(published, lines)]
+        if notes := _notes(published, where, lines):
+            parts.append("\n".join(f"- {said[0].upper()}{said[1:]}." for said in notes))
     return "\n\n".join(parts) + "\n"
 
 
@@ -155,7 +163,8 @@ def settings_text(published: dict[str, Any], config: dict[str, Any]) -> str:
         else:
             of = ", ".join(str(experiment) for experiment, _, _ in found)
             paper, ours = (", ".join(str(entry[side]) for entry in found) for side in (1, 2))
-            lines.append([f"{name}, experiments {of}", paper, ours, stage])
+            every = len(found) == len(published["experiments"])
+            lines.append([f"{name}, {'all experiments' if every else f'experiments {of}'}", paper, ours, stage])
     text = "The configuration differs from the paper's in these settings; what depends on one of them is not comparable."
     return f"{text}\n\n{_markdown(lines)}"
 
@@ -167,30 +176,28 @@ def _printed(lines: pd.DataFrame) -> str:
     for column in columns:
         head += [f"{column.replace('_', ' ')}: paper", "ours", "verdict"]
     table = [head]
-    for (experiment, row), cells in lines.groupby(["experiment", "row"], sort=True):
-        line = [str(experiment), row]
-        for column in columns:
-            cell = cells[cells["column"] == column].iloc[0]
-            line += [f"{cell['published']:.2f}", _ours(cell), cell["verdict"]]
-        table.append(line)
+    for experiment, rows in lines.groupby("experiment"):
+        for row, cells in rows.groupby("row", sort=False):
+            line = [str(experiment), row]
+            for _, cell in cells.set_index("column").loc[columns].iterrows():
+                line += [f"{cell['published']:.2f}", _ours(cell), cell["verdict"]]
+            table.append(line)
     return _markdown(table)
 
 
 def _measured(lines: pd.DataFrame) -> str:
     """A figure: one line for each experiment and kind of number; single numbers and their intervals are in verification.csv."""
     table = [["exp.", "of", "what", "paper", "ours", "verdict"]]
-    stems = lines["column"].str.replace(r"_(first|middle|last|low|high|\d)$", "", regex=True)
+    stems = (
+        lines["column"]
+        .str.replace(r"_(first|middle|last|low|high|\d)$", "", regex=True)
+        .replace({"mean": "mean, sd", "sd": "mean, sd"})
+    )
     for (experiment, row, stem), cells in lines.groupby(["experiment", "row", stems], sort=False):
-        shown = [", ".join(f"{value:.4g}" if value == value else "-" for value in cells[side]) for side in ("published", "ours")]
+        shown = [", ".join("-" if pd.isna(value) else f"{value:.3g}" for value in cells[side]) for side in ("published", "ours")]
         of = "" if row == "k" else row.replace("_", " ")
-        table.append([str(experiment), of, _what(stem, len(cells)), *shown, " / ".join(dict.fromkeys(cells["verdict"]))])
+        table.append([str(experiment), of, WHAT.get(stem, stem), *shown, " / ".join(dict.fromkeys(cells["verdict"]))])
     return _markdown(table)
-
-
-def _what(stem: str, count: int) -> str:
-    """What a line of a figure's table holds."""
-    several = {3: "at first, middle, last k", 5: "of five curves, sorted", 2: "from, to"}
-    return f"{stem} {several[count]}" if count in several else stem
 
 
 def _ours(cell: pd.Series) -> str:
@@ -201,11 +208,16 @@ def _ours(cell: pd.Series) -> str:
     return text if pd.isna(cell["low"]) else f"{text} [{cell['low']:.1f}, {cell['high']:.1f}]"
 
 
-def _notes(published: dict[str, Any], lines: pd.DataFrame) -> Iterator[str]:
-    """What the notes beside the numbers say, each once, without what the page says already."""
-    known = re.compile(r"^other settings: ")
-    said = dict.fromkeys(part for note in lines["note"] for part in note.split("; ") if part and not known.match(part))
-    yield from said
+def _notes(published: dict[str, Any], where: str, lines: pd.DataFrame) -> list[str]:
+    """What is to be said of the numbers of one table or figure, each sentence once; other settings have their own table."""
+    said = [table["note"] for table in published["tables"].values() if table["where"] == where and "note" in table]
+    for number in numbers(published):
+        if number.where == where and number.tolerance is None:
+            said.append(f"cannot be compared at any scale: {published['kinds'][number.kind]['reason']}")
+    for note in lines["note"]:
+        said += [part for part in note.split("; ") if part and not part.startswith("other settings: ")]
+    reasons = [kind["reason"] for kind in published["kinds"].values()]
+    return [part for part in dict.fromkeys(said) if part not in reasons]
 
 
 def _markdown(lines: list[list[str]]) -> str:
