@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from worlds import FACTS, PAPER
+from as_in_the_paper import FACTS, PAPER
 
 from rethinking_backdoors.verification.claims import STATISTICS, judge, overall, side
 

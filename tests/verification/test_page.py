@@ -1,5 +1,5 @@
 import pandas as pd
-from worlds import FACTS, PAPER, ROOT, as_published
+from as_in_the_paper import FACTS, PAPER, ROOT, as_published
 
 from rethinking_backdoors.config import load
 from rethinking_backdoors.verification.answer import answer

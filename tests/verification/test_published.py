@@ -2,7 +2,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from worlds import FACTS, PAPER
+from as_in_the_paper import FACTS, PAPER
 
 from rethinking_backdoors.io import InputError
 from rethinking_backdoors.verification.published import numbers, read

@@ -90,6 +90,7 @@ def judge(number: Number, published: dict[str, Any], config: dict[str, Any], our
     if number.tolerance is None:
         return "not comparable", published["kinds"][number.kind]["reason"]
     notes = [f"{name} {given}, {paper} in the paper" for name, paper, given in noted(published, config, number.stage)]
+    notes += [published["unstated"]["says"]] if number.row in published["unstated"]["rows"] else []
     notes += ["one seed, no interval"] if np.isnan(low) else []
     verdict = "reproduced" if distance(number.value, number.tolerance, ours) <= number.tolerance else "differs"
     return verdict, "; ".join(notes)
