@@ -9,11 +9,14 @@ BUILD_ENV = PKG_CONFIG_PATH="$(CURDIR)/tools/ffcv-build" CPLUS_INCLUDE_PATH="$(C
 MODELS ?= 2000
 EXPERIMENTS ?= 1,5,6
 
-.PHONY: reproduce test benchmark cifar10 lock clean
+.PHONY: reproduce verify test benchmark cifar10 lock clean
 
 reproduce: .venv/.ready
 	$(BIN)/python -m snakemake --cores $(CORES)
 	@$(BIN)/python tools/where.py digits
+
+verify: .venv/.ready
+	$(BIN)/python -m snakemake --cores $(CORES) verify
 
 test: .venv/.ready
 	$(BIN)/python -m ruff format --check .

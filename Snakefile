@@ -65,6 +65,7 @@ include: "rules/evaluate.smk"
 include: "rules/compare.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
+include: "rules/verify.smk"
 
 
 rule all:
@@ -75,6 +76,7 @@ rule all:
         TABLES,
         COMPARED_BY_DEFAULT,
         SUMMARY,
+        VERIFIED,
         FIGURES,
         COST,
         PROVENANCE,

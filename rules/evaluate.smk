@@ -1,10 +1,13 @@
-# Lemma 1's estimates against measured strengths, k-output curves (paper, eq. 5 and 15), and every number of every seed.
+# Lemma 1's estimates against measured strengths, k-output curves (paper, eq. 5 and 15), the trigger's natural rivals, and every
+# number of every seed.
 rule strength:
     input:
         margins=margins_of,
         poison=seeds(POISON),
+        images=seeds(IMAGES),
     output:
-        seeds(STRENGTH),
+        strength=seeds(STRENGTH),
+        rivals=seeds(RIVALS),
     log:
         log_of("strength", "e", "a"),
     benchmark:

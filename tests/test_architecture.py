@@ -10,8 +10,8 @@ FLOORS = [
     {"io", "seeds", "config"},
     {"attacks", "cifar10", "data", "beton"},
     {"training", "datamodels", "detection", "defenses"},
-    {"evaluation", "strength", "metrics", "tables", "from_config", "comparison"},
-    {"summary", "provenance", "figures"},
+    {"evaluation", "strength", "natural", "metrics", "tables", "from_config", "comparison"},
+    {"summary", "provenance", "figures", "verification"},
     {"cli"},
 ]
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

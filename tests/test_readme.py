@@ -3,13 +3,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_results_table_is_that_of_the_committed_tables(monkeypatch):
+def test_the_answer_and_the_results_are_those_of_the_committed_tables(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
     import readme
 
     text = (ROOT / "README.md").read_text()
     assert readme.fresh(text) == text
     assert text.count("| 8 | clean label, two columns |") == 1
+    assert text.count("| numbers | the 467 published numbers |") == 1
 
 
 def test_the_library_example_runs(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ from pathlib import Path
 dataset = sys.argv[1]
 print("\nDone. Everything of the replication is here:")
 for path, what in (
+    (f"results/{dataset}/verification.md", "did it replicate: the paper's claims and numbers beside ours"),
     (f"results/{dataset}/summary.md", "every table in readable form, with intervals, controls and captions"),
     (f"results/{dataset}/tables/", "the same numbers as CSV, also seed by seed"),
     (f"figures/{dataset}/", "Figures 3 to 9, PNG and PDF"),

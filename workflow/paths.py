@@ -18,12 +18,22 @@ DETECTION = f"{OF_ALPHA}/detection_{{rule}}.npz"
 CONTROL = f"{OF_ALPHA}/detection_{{rule}}_permuted.npz"
 STRENGTH = f"{OF_ALPHA}/strength.npz"
 REPRESENTATIONS = f"{OF_SEED}/representations.npz"
+RIVALS = f"{OF_ALPHA}/natural.npz"
 DEFENSE = f"{OF_SEED}/defenses/{{defense}}.json"
 SUSPICION = f"{OF_SEED}/defenses/{{defense}}.npz"
 RETRAIN = f"{OF_SEED}/retrain/{{defense}}.json"
 
 SEEDS_TABLE = f"{RESULTS}/tables/seeds.csv"
 TABLES = [f"{RESULTS}/tables/{name}.csv" for name in ("table1", "table2", "table3", "table4", "table6", "defenses")]
+PUBLISHED = f"{workflow.basedir}/config/published.yaml"
+EVIDENCE = f"{RESULTS}/evidence/exp{{e}}.csv"
+EVIDENCE_TABLE = f"{RESULTS}/tables/evidence.csv"
+VERIFICATION = f"{RESULTS}/verification.csv"
+VERIFICATION_PAGE = f"{RESULTS}/verification.md"
+CLAIMS = f"{RESULTS}/claims.csv"
+VERIFIED = [VERIFICATION, VERIFICATION_PAGE, CLAIMS]
+# What of the configuration decides whether a number of ours can be compared with the paper's.
+COMPARED_SETTINGS = ("dataset", "images", "training", "models", "estimator", "rules", "triggers", "experiments", "seeds")
 SUMMARY = f"{RESULTS}/summary.md"
 COST = f"{RESULTS}/cost.csv"
 PROVENANCE = f"{RESULTS}/provenance.json"
@@ -69,6 +79,11 @@ def percents(e):
     return [round(100 * alpha) for alpha in EXPERIMENTS[int(e)]["alphas"]]
 
 
+def of_experiment(path):
+    """The path for every subset fraction, seed and rule of the experiment in question, as an input function."""
+    return lambda w: expand(path, e=w.e, a=percents(w.e), seed=SEEDS, rule=RULES)
+
+
 def settings(path, numbers=tuple(EXPERIMENTS)):
     """The path for every subset fraction, seed and rule of the given experiments."""
     keys = {"seed": SEEDS, "rule": RULES, "shard": SHARDS}
@@ -81,7 +96,7 @@ def intermediates():
     per_experiment = [POISON, ATTACK, *([BETON] if config["loader"] == "ffcv" else [])]
     files = [*seeds(IMAGES), SOURCE, *expand(per_experiment, e=EXPERIMENTS, seed=SEEDS)]
     files += [file for path in (MARGINS, WEIGHTS, DETECTION) for file in settings(path)]
-    files += [file for path in (STRENGTH, CONTROL) for file in settings(path, ATTACKED)]
+    files += [file for path in (STRENGTH, RIVALS, CONTROL) for file in settings(path, ATTACKED)]
     files += expand(REPRESENTATIONS, e=EXPERIMENTS, seed=SEEDS) if BASELINES else []
     files += expand(DEFENSE, e=EXPERIMENTS, seed=SEEDS, defense=DEFENSES[1:])
     files += expand(SUSPICION, e=EXPERIMENTS, seed=SEEDS, defense=BASELINES)

@@ -16,3 +16,12 @@ def precision_at_p(positive: np.ndarray, order: np.ndarray) -> float:
     """Share of poisoned examples among the first p of ``order``, p being their number, in percent."""
     count = int(positive.sum())
     return 100 * float(positive[order[:count]].mean())
+
+
+def fit_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
+    """Least-squares slope and intercept of y on x, both (p,), and their correlation; nan where nothing can be fitted."""
+    x, y = x - (mean_x := x.mean()), y - (mean_y := y.mean())
+    if not (spread := np.sqrt((x @ x) * (y @ y))) > 0:
+        return np.nan, np.nan, np.nan
+    slope = x @ y / (x @ x)
+    return float(slope), float(mean_y - slope * mean_x), float(x @ y / spread)

@@ -51,8 +51,10 @@ def variant(tmp_path, change):
 
 
 def test_every_promised_file_is_there(folder):
-    tables = ["seeds", "table1", "table2", "table3", "table4", "table6", "defenses"]
-    expected = [RESULTS / "tables" / f"{name}.csv" for name in tables] + [RESULTS / "summary.md", RESULTS / "cost.csv"]
+    tables = ["seeds", "table1", "table2", "table3", "table4", "table6", "defenses", "evidence"]
+    answers = ["verification.csv", "verification.md", "claims.csv"]
+    expected = [RESULTS / name for name in answers]
+    expected += [RESULTS / "tables" / f"{name}.csv" for name in tables] + [RESULTS / "summary.md", RESULTS / "cost.csv"]
     expected += [Path("figures/tiny") / f"figure{number}.{kind}" for number in range(3, 12) for kind in ("png", "pdf")]
     expected += [RESULTS / f"exp{e}/seed{s}" / name for e in (0, 2, 5) for s in (0, 3) for name in ("poison.npz", "attack.json")]
     assert [path for path in expected if not (folder / path).is_file()] == []
@@ -137,6 +139,33 @@ def test_one_defense_can_be_run_alone(tmp_path):
     assert set(planned(tmp_path, target)) == {"images", "adversary", "poison", "representations", "baseline"}
 
 
+def test_the_answer_misses_nothing_of_a_run_with_two_of_the_papers_experiments(folder):
+    verified = pd.read_csv(folder / RESULTS / "verification.csv")
+    assert len(verified) == 467
+    run = verified["experiment"].isin([2, 5])
+    assert set(verified.loc[run, "verdict"]) == {"not comparable"}
+    assert set(verified.loc[~run, "verdict"]) == {"not run"}
+    assert not verified.loc[run, ["ours", "low", "high"]].isna().any().any()
+    claims = pd.read_csv(folder / RESULTS / "claims.csv")
+    whole = claims[claims["experiment"] == "all"].set_index("claim")
+    assert whole.loc["C1", "sentence"].count("not run in 6 of 8 (1, 3, 4, 6, 7, 8)") == 1
+    assert whole.loc["C5", "verdict"] != "holds"
+    page = (folder / RESULTS / "verification.md").read_text()
+    assert page.count("| not comparable |") >= 100
+    assert "nan" not in page
+
+
+def test_the_answer_can_be_asked_for_alone_and_of_a_part(tmp_path):
+    def part(config):
+        config["only"] = [5]
+
+    code, text = snakemake(tmp_path, "verify", "--dry-run", "--quiet", "rules", config=variant(tmp_path, part))
+    assert code == 0, text
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE))
+    assert (jobs["evidence"], jobs["verification"], jobs["train"]) == ("1", "1", "2")
+    assert not {"figure3", "summary", "record"} & set(jobs)
+
+
 def test_comparisons_are_made_on_request(folder):
     names = ["released", "choices"]
     code, text = snakemake(folder, *(RESULTS / f"tables/{name}.csv" for name in names))
@@ -168,7 +197,7 @@ def test_a_deleted_file_is_made_again_with_what_depends_on_it_and_nothing_else(f
     before = (folder / RESULTS / "tables/seeds.csv").read_bytes()
     record = (folder / RESULTS / "provenance.json").read_bytes()
     (folder / RESULTS / "exp5/seed3/alpha50/detection_refined.npz").unlink()
-    after = {"detect", "defend", "retrain", "seeds_table", "tables", "summary", "record", "figure11"}
+    after = {"detect", "defend", "retrain", "seeds_table", "tables", "evidence", "verification", "summary", "record", "figure11"}
     assert {name for name, count in planned(folder).items() if count} - {"all"} == after
     code, text = snakemake(folder)
     assert code == 0, text[-3000:]
@@ -187,7 +216,8 @@ def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(folder, tmp_
     assert plan["retrain"] == 1
     # Comparisons count the poison that is left after removal.
     compared = {"compare", "comparison_table", "figure10"}
-    assert set(plan) - {"all", *compared} == {"defend", "retrain", "seeds_table", "tables", "summary", "record"}
+    after = {"defend", "retrain", "seeds_table", "tables", "verification", "summary", "record"}
+    assert set(plan) - {"all", *compared} == after
 
     def fewer_restarts(config):
         config["rules"]["ours"]["restarts"] = 4
@@ -203,7 +233,16 @@ def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(folder, tmp_
         config["defenses"]["ss"]["removed"] = 2.0
 
     plan = planned(folder, config=variant(tmp_path, other_defense))
-    after = {"baseline": 3, "retrain": 3, "seeds_table": 1, "tables": 1, "summary": 1, "record": 1, "figure11": 1}
+    after = {
+        "baseline": 3,
+        "retrain": 3,
+        "seeds_table": 1,
+        "tables": 1,
+        "verification": 1,
+        "summary": 1,
+        "record": 1,
+        "figure11": 1,
+    }
     assert {name: count for name, count in plan.items() if name != "all"} == after
 
     def other_training(config):

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from rethinking_backdoors.figures import style
+from rethinking_backdoors.metrics import fit_line
 
 Arrays = dict[str, np.ndarray]
 
@@ -39,15 +40,6 @@ def curves(axes: Axes, arrays: Arrays) -> None:
     axes.margins(x=0.02)
 
 
-def fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
-    """Least-squares slope and intercept of y on x, both (p,), and their correlation; nan where nothing can be fitted."""
-    x, y = x - (mean_x := x.mean()), y - (mean_y := y.mean())
-    if not (spread := np.sqrt((x @ x) * (y @ y))) > 0:
-        return np.nan, np.nan, np.nan
-    slope = x @ y / (x @ x)
-    return float(slope), float(mean_y - slope * mean_x), float(x @ y / spread)
-
-
 def scatter(axes: Axes, arrays: Arrays) -> None:
     """One panel of measured strength against datamodel estimate, a point a training example, with a fit to the poisoned.
 
@@ -56,8 +48,8 @@ def scatter(axes: Axes, arrays: Arrays) -> None:
         arrays: ``estimate_half``, ``measured_half`` (n,), in logits per poisoned example, and ``poisoned`` (n,) bool.
     """
     x, y, poisoned = arrays["estimate_half"], arrays["measured_half"], arrays["poisoned"]
-    slope, intercept, correlation = fit(x[poisoned], y[poisoned])
-    slope_all, _, correlation_all = fit(x, y)
+    slope, intercept, correlation = fit_line(x[poisoned], y[poisoned])
+    slope_all, _, correlation_all = fit_line(x, y)
     ends = np.array([x.min(), x.max()])
     look = {"linewidths": 0, "alpha": 0.6, "rasterized": True}
     axes.scatter(x[poisoned], y[poisoned], 8, style.POISONED, marker="^", label="poisoned", zorder=2.1, **look)

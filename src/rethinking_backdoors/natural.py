@@ -1,0 +1,82 @@
+"""Features that nobody planted, as rivals of the trigger: is anything as strong as the poison (paper, assumption 1)?
+
+The strength of a set of examples is measured as that of the trigger (eq. 2 and 15). Which sets are tried is decided on the models
+with even positions and strength is measured on those with odd ones, so that noise that chose a set does not count for it.
+"""
+
+import numpy as np
+
+from rethinking_backdoors.datamodels.difference import difference_in_means
+from rethinking_backdoors.strength import measured
+
+PROFILE = 64  # models whose margins describe an example
+ROUNDS = 20  # of k-means
+Groups = dict[str, list[np.ndarray]]
+
+
+def rivals(
+    masks: np.ndarray, margins: np.ndarray, support: np.ndarray, labels: np.ndarray, rng: np.random.Generator, tried: int = 10
+) -> dict[str, np.ndarray]:
+    """The strength at alpha p of the poison and of natural groups of examples.
+
+    Args:
+        masks: (m, n) bool. margins: (m, n). support: (p,) the poisoned examples. labels: (n,) as in the poisoned set.
+        tried: how many groups of each kind, classes excepted.
+
+    Returns:
+        ``kind`` (G,), "poison" first and then the kinds of ``natural_groups``; ``size`` (G,); ``strength`` (G,), logits per
+        example of the group.
+    """
+    groups = {"poison": [support], **natural_groups(masks[::2], margins[::2], support, labels, rng, tried)}
+    named = [(kind, members) for kind, sets in groups.items() for members in sets]
+    return {
+        "kind": np.array([kind for kind, _ in named]),
+        "size": np.array([len(members) for _, members in named]),
+        "strength": np.array([strength_of(masks[1::2], margins[1::2], members) for _, members in named]),
+    }
+
+
+def strength_of(masks: np.ndarray, margins: np.ndarray, members: np.ndarray) -> float:
+    """The k-strength of a set of examples (eq. 2), averaged over the set: logits per example of the set in the subset."""
+    return float(measured(masks[:, members], margins[:, members], np.arange(len(members))).mean())
+
+
+def natural_groups(
+    masks: np.ndarray, margins: np.ndarray, support: np.ndarray, labels: np.ndarray, rng: np.random.Generator, tried: int
+) -> Groups:
+    """Sets of clean examples, of as many examples as the poison but for the classes.
+
+    Returns:
+        ``class``: all clean examples of each label; ``random``; ``alike``: those nearest to the centres of k-means on margins,
+        whose margins rise and fall together; ``partners``: an example and those with which it shares the largest weights, both
+        ways, as where the search starts.
+    """
+    clean, size = np.setdiff1d(np.arange(len(labels)), support), len(support)
+    classes = [clean[labels[clean] == label] for label in np.unique(labels)]
+    centres = rng.choice(len(clean), tried, replace=False)
+    return {
+        "class": [members for members in classes if len(members) > 1],
+        "random": [rng.choice(clean, size, replace=False) for _ in range(tried)],
+        "alike": [clean[nearest] for nearest in _alike(margins[:PROFILE, clean], size, tried, rng)],
+        "partners": [clean[strongest] for strongest in _partners(masks[:, clean], margins[:, clean], centres, size)],
+    }
+
+
+def _alike(margins: np.ndarray, size: int, tried: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """For each centre of k-means on the columns of margins (m, c), each scaled to mean 0 and length 1, the nearest columns."""
+    points = margins.T.astype(np.float64)
+    points -= points.mean(1, keepdims=True)
+    points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
+    centres = points[rng.choice(len(points), tried, replace=False)]
+    for _ in range(ROUNDS):
+        own = (points @ centres.T - (centres**2).sum(1) / 2).argmax(1)
+        centres = np.array([points[own == j].mean(0) if (own == j).any() else centres[j] for j in range(tried)])
+    near = points @ centres.T
+    return [np.argsort(-near[:, j], kind="stable")[:size] for j in range(tried)]
+
+
+def _partners(masks: np.ndarray, margins: np.ndarray, centres: np.ndarray, size: int) -> np.ndarray:
+    """For each centre i itself and the size - 1 columns j with the largest W[i, j] + W[j, i], (tried, size)."""
+    shared = difference_in_means(masks[:, centres], margins) + difference_in_means(masks, margins[:, centres]).T
+    shared[np.arange(len(centres)), centres] = np.inf
+    return np.argsort(-shared, axis=1, kind="stable")[:, :size]
