@@ -12,7 +12,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [sys.path[0], dict(os.
 # Snakemake runs scripts by an unquoted path, which breaks where the environment lies in a folder with a space in its name.
 sys.executable = shlex.quote(sys.executable)
 
-from rethinking_backdoors.config import attack_of, canonical, check, experiments, training_of
+from rethinking_backdoors.config import FIGURE2, attack_of, canonical, check, experiments, figure2_experiment, training_of
 from rethinking_backdoors.io import InputError
 
 min_version("9.0")
@@ -58,6 +58,7 @@ include: "rules/detect.smk"
 include: "rules/defend.smk"
 include: "rules/evaluate.smk"
 include: "rules/compare.smk"
+include: "rules/figure2.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
 
@@ -69,6 +70,7 @@ rule all:
         SEEDS_TABLE,
         TABLES,
         COMPARED_BY_DEFAULT,
+        UNPLANTED,
         SUMMARY,
         FIGURES,
         COST,

@@ -39,7 +39,7 @@ rule control:
         estimator=config["estimator"],
         device=config["device"],
         rules=config["rules"],
-        permutations=config["controls"]["permutations"],
+        permutations=lambda w: 1 if int(w.e) == FIGURE2 else config["controls"]["permutations"],
         seeds=SEEDS,
     script:
         "../scripts/control.py"

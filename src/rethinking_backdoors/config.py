@@ -9,6 +9,9 @@ import yaml
 
 from rethinking_backdoors.io import InputError
 
+# The number that the experiment of Figure 2 has: its folder is exp20, and no other experiment may have it.
+FIGURE2 = 20
+
 
 def load(path: str | Path) -> dict[str, Any]:
     """Reads a configuration file; raises InputError if there is none or it holds no YAML mapping."""
@@ -62,6 +65,8 @@ def _check_sense(config: dict[str, Any]) -> None:
     for name, rule in config["rules"].items():
         if max(rule["sizes"]) > config["images"]["train"] // 2:
             raise InputError(f"The configuration is wrong at rules.{name}.sizes: sizes may not exceed half of images.train.")
+    if "figure2" in config:
+        _check_figure2(config["figure2"], names)
     if "features" in config and not config["images"].get("spare"):
         raise InputError(
             "The configuration is wrong at features: they are fitted on images.spare images, of which there are none."
@@ -72,14 +77,35 @@ def _check_sense(config: dict[str, Any]) -> None:
         raise InputError("The configuration is wrong at training: peak_epoch must lie before the last epoch.")
 
 
+def _check_figure2(figure2: dict[str, Any], names: list[int]) -> None:
+    if FIGURE2 in names:
+        raise InputError(f"The configuration is wrong at experiments: number {FIGURE2} is that of the section figure2.")
+    if figure2["detected"] not in figure2["counts"]:
+        raise InputError("The configuration is wrong at figure2: detected must be one of counts.")
+    if any(low > high for low, high in (figure2["object"][name] for name in ("rows", "columns", "size"))):
+        raise InputError("The configuration is wrong at figure2.object: ranges go from the lowest to the highest value.")
+
+
 def experiments(config: dict[str, Any]) -> dict[int, dict[str, Any]]:
     """The experiments by their number; with a key ``only`` those that it lists."""
     everyone = {experiment["experiment"]: experiment for experiment in config["experiments"]}
     return {number: everyone[number] for number in config.get("only", everyone)}
 
 
+def figure2_experiment(config: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """The experiment that detection looks at for Figure 2, as ``experiments`` has it; empty without a section ``figure2``."""
+    if "figure2" not in config:
+        return {}
+    same = {"attack": "object", "trigger": "object", "alphas": [0.5], "removed": 0.1}  # as the paper's experiments have it
+    return {FIGURE2: {"experiment": FIGURE2, "poisoned": config["figure2"]["detected"], **same}}
+
+
 def attack_of(config: dict[str, Any], number: int) -> dict[str, Any]:
     """What the attack of one experiment is called with: ``attack``, ``count``, ``trigger``, ``target_class``."""
+    if number == FIGURE2:
+        facts, figure2 = figure2_experiment(config)[number], config["figure2"]
+        made = {"attack": facts["attack"], "count": facts["poisoned"]}
+        return {**made, "trigger": figure2["object"], "target_class": figure2["target_class"]}
     experiment = experiments(config)[number]
     trigger = config["triggers"][experiment["trigger"]]
     return {
@@ -92,7 +118,9 @@ def attack_of(config: dict[str, Any], number: int) -> dict[str, Any]:
 
 def training_of(config: dict[str, Any], number: int) -> dict[str, Any]:
     """The section ``training`` as one experiment uses it: where it depends on the attack (Cutout), its attack's value."""
-    attack = experiments(config)[number]["attack"]
+    attack = (
+        "clean_label" if number == FIGURE2 else experiments(config)[number]["attack"]
+    )  # the object's labels are unchanged too
     return {key: value[attack] if key == "cutout" else value for key, value in config["training"].items()}
 
 

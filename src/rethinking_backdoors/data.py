@@ -92,6 +92,11 @@ def open_source(images: dict[str, Any]) -> tuple[Draw, dict[str, Any]]:
     return partial(digits, images["train"]), _digits_facts()
 
 
+def class_names(facts: dict[str, Any]) -> list[str]:
+    """What the classes are called, given what ``open_source`` says of the data set."""
+    return facts.get("classes") or {"digits": [str(digit) for digit in range(10)], "cifar10": cifar10.NAMES}[facts["source"]]
+
+
 def _digits_facts() -> dict[str, Any]:
     """What scikit-learn ships as digits; the checksum is of its images and labels."""
     import sklearn

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from rethinking_backdoors.config import describe
-from rethinking_backdoors.io import read_array, read_npz
+from rethinking_backdoors.data import class_names
+from rethinking_backdoors.io import read_array, read_json, read_npz
 
 Experiments = dict[int, dict[str, Any]]
 
@@ -46,6 +47,13 @@ def weights(results: str, experiments: Experiments, triggers: dict, seed: int) -
     return {"weights": matrices, "poisoned": poisoned, "titles": _titles(experiments)}
 
 
+def unplanted(results: str, experiments: Experiments, triggers: dict, seed: int) -> dict[str, Any]:
+    """For the features that nobody planted: their table, the pictures of the first seed, and what the classes are called."""
+    table = pd.read_csv(Path(results, "tables", "figure2.csv"))
+    names = class_names(read_json(Path(results, "images", "source.json")))
+    return {"table": table, "pictures": read_npz(Path(results, "figure2", "pictures.npz")), "names": names}
+
+
 def compute(name: str, results: str, experiments: Experiments, triggers: dict, seed: int) -> dict[str, Any]:
     """For compute against accuracy: the table of one grid."""
     return {"table": pd.read_csv(Path(results, "tables", f"{name}.csv")), "titles": _titles(experiments)}
@@ -53,6 +61,7 @@ def compute(name: str, results: str, experiments: Experiments, triggers: dict, s
 
 READERS: dict[str, Callable[..., dict[str, Any]]] = {
     **{f"figure{number}": strengths for number in (3, 4, 5, 7, 8)},
+    "figure2": unplanted,
     "figure6": images,
     "figure9": weights,
     "figure10": partial(compute, "compute"),
