@@ -38,6 +38,7 @@ rule figure2_table:
         moved=MOVED,
         images=seeds(IMAGES),
         poison=expand(POISON, e=FIGURE2, seed=SEEDS),
+        weights=expand(WEIGHTS, e=FIGURE2, a=50, seed=SEEDS),
         detection=expand(DETECTION, e=FIGURE2, a=50, seed=SEEDS, rule=RULES),
         control=expand(CONTROL, e=FIGURE2, a=50, seed=SEEDS, rule=RULES),
     output:

@@ -10,7 +10,7 @@ FLOORS = [
     {"io", "seeds", "config"},
     {"attacks", "cifar10", "data", "beton"},
     {"training", "datamodels", "detection", "defenses"},
-    {"evaluation", "strength", "metrics", "tables", "from_config", "comparison"},
+    {"evaluation", "strength", "metrics", "tables", "from_config", "comparison", "unplanted"},
     {"summary", "provenance", "figures"},
     {"cli"},
 ]

@@ -117,6 +117,12 @@ def count_of(e):
     return config["figure2"]["models"] if int(e) == FIGURE2 else config["models"]["count"]
 
 
+def rules_of(e):
+    """The rules that an experiment's scores are made by; Figure 2's have fewer restarts."""
+    fewer = {"restarts": config["figure2"]["restarts"]} if int(e) == FIGURE2 else {}
+    return {name: rule | fewer for name, rule in config["rules"].items()}
+
+
 def betons(w):
     """The .beton files that training reads, if it reads any; Figure 2's few models always read poison.npz."""
     return seeds(BETON) if config["loader"] == "ffcv" and int(w.e) != FIGURE2 else []

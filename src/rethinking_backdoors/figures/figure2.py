@@ -85,24 +85,23 @@ def natural(axes: Axes, table: pd.DataFrame, sizes: list[str]) -> None:
 
 
 def detection(axes: Axes, table: pd.DataFrame, removed: float) -> None:
-    """AUROC within the class, and the share of the modified images that is removed, of both rules and their controls."""
-    rules = [row for row in dict.fromkeys(table.loc[table["part"] == "detection", "row"]) if "," not in row]
-    groups, series = [], {"real": [], "permuted": []}
-    for column, words in (("auroc_within_class", "AUROC in class"), ("modified_caught", "share caught")):
-        cells = _cells(table, "detection", column)
-        groups += [f"{rule}\n{words}" for rule in rules]
-        series["real"].append(cells.loc[rules])
-        series["permuted"].append(cells.loc[[f"{rule}, permuted masks" for rule in rules]])
-    looks = (("scores", MOVED, "real"), ("permuted masks", style.CLEAN, "permuted"))
-    bars(axes, groups, [(label, color, pd.concat(series[key])) for label, color, key in looks])
+    """AUROC within the class, and the share of the modified images that is removed, of rules, controls and oracle."""
+    rows = [row for row in dict.fromkeys(table.loc[table["part"] == "detection", "row"]) if "," not in row]
+    measures = {"auroc_within_class": ("AUROC in the class", 50), "modified_caught": ("modified removed", 100 * removed)}
+    real, permuted = [], []
+    for number, (column, (words, chance)) in enumerate(measures.items()):
+        cells, first = _cells(table, "detection", column), number * len(rows)
+        real.append(cells.loc[rows])
+        permuted.append(cells.reindex([f"{row}, permuted masks" for row in rows]))
+        ends = first - 0.5, first + len(rows) - 0.5
+        axes.hlines(chance, *ends, color=style.NEUTRAL, linestyle=style.DOTTED, linewidth=0.9)
+        axes.text(np.mean(ends), -0.19, words, transform=axes.get_xaxis_transform(), ha="center", va="center", fontsize=7)
+    bars(axes, rows * 2, [("scores", MOVED, pd.concat(real)), ("permuted masks", style.CLEAN, pd.concat(permuted))])
     axes.tick_params(axis="x", labelsize=6)
-    # What a coin would give.
-    for chance, first in ((50, 0), (100 * removed, len(rules))):
-        axes.hlines(chance, first - 0.5, first + len(rules) - 0.5, color=style.NEUTRAL, linestyle=style.DOTTED, linewidth=0.9)
     axes.set_ylabel("percent")
     axes.set_ylim(0, 119)
     axes.set_yticks(range(0, 101, 20))
-    axes.legend(loc="upper left", ncols=2)
+    axes.legend(loc="upper center", ncols=2)
 
 
 @style.theme()
@@ -127,11 +126,11 @@ def draw(table: pd.DataFrame, pictures: Arrays, names: list[str]) -> Figure:
         ("with object", "object_after", "object_predicted_after"),
     ]
     strip(left, [trained, *_tested(pictures, names, planted, keys)])
-    right.suptitle(f"(b) a piece of one training image of \u201c{found}\u201d, in no other one", fontsize=8)
+    right.suptitle(f"(b) a piece of a training image of \u201c{found}\u201d; training unchanged", fontsize=8)
     keys = [("test, before", "natural_before", "natural_predicted_before")]
     keys += [(f"{size} pixels", f"natural_after_{size}", f"natural_predicted_after_{size}") for size in sizes]
     strip(right, _tested(pictures, names, found, keys))
-    one, two, three = below.subplots(1, 3, width_ratios=[1, 1, 1.25])
+    one, two, three = below.subplots(1, 3, width_ratios=[1, 0.9, 1.5])
     curve(one, table, int(pictures["detected"]))
     natural(two, table, sizes)
     detection(three, table, float(pictures["removed"]))
