@@ -12,6 +12,7 @@ import pandas as pd
 from rethinking_backdoors.attacks import objects, patterns
 from rethinking_backdoors.attacks.poisoning import poison
 from rethinking_backdoors.detection.scores import ranking
+from rethinking_backdoors.io import InputError
 from rethinking_backdoors.metrics import auroc
 from rethinking_backdoors.seeds import generator
 from rethinking_backdoors.tables import COLUMNS, summarize
@@ -126,9 +127,14 @@ def most_moving(
 
     Returns:
         The pattern, and the share in percent that it moves.
+
+    Raises:
+        InputError: there are no training images of the class, or too few of the others.
     """
     rng = generator(scene.root, "natural pattern")
     images, labels = scene.train
+    if not 0 < np.count_nonzero(labels == target_class) <= len(labels) - tried:
+        raise InputError(f"figure2.natural: class {target_class} and {tried} images of others are not in the training images.")
     pieces = patterns.candidates(images[labels == target_class], max(sizes), candidates, rng)
     others = images[rng.choice(np.flatnonzero(labels != target_class), tried, replace=False)]
     pilots = scene.networks(scene.inputs, root=int(rng.integers(2**63)))
