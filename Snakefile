@@ -12,7 +12,17 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [sys.path[0], dict(os.
 # Snakemake runs scripts by an unquoted path, which breaks where the environment lies in a folder with a space in its name.
 sys.executable = shlex.quote(sys.executable)
 
-from rethinking_backdoors.config import attack_of, attacked, canonical, check, experiments, suspected, training_of
+from rethinking_backdoors.config import (
+    FIGURE2,
+    attack_of,
+    attacked,
+    canonical,
+    check,
+    experiments,
+    figure2_experiment,
+    suspected,
+    training_of,
+)
 from rethinking_backdoors.defenses import registry
 from rethinking_backdoors.io import InputError
 
@@ -63,6 +73,7 @@ include: "rules/detect.smk"
 include: "rules/defend.smk"
 include: "rules/evaluate.smk"
 include: "rules/compare.smk"
+include: "rules/figure2.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
 include: "rules/verify.smk"
@@ -75,6 +86,7 @@ rule all:
         SEEDS_TABLE,
         TABLES,
         COMPARED_BY_DEFAULT,
+        UNPLANTED,
         SUMMARY,
         VERIFIED,
         FIGURES,

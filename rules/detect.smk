@@ -15,7 +15,7 @@ rule detect:
     resources:
         gpu=int(config["device"] != "cpu"),
     params:
-        rule=lambda w: config["rules"][w.rule],
+        rule=lambda w: rules_of(w.e)[w.rule],
         device=config["device"],
     script:
         "../scripts/detect.py"
@@ -38,8 +38,8 @@ rule control:
     params:
         estimator=config["estimator"],
         device=config["device"],
-        rules=config["rules"],
-        permutations=config["controls"]["permutations"],
+        rules=lambda w: rules_of(w.e),
+        permutations=lambda w: 1 if int(w.e) == FIGURE2 else config["controls"]["permutations"],
         seeds=SEEDS,
     script:
         "../scripts/control.py"

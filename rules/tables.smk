@@ -34,7 +34,7 @@ rule summary:
 rule record:
     """Cost and provenance. A rerun that reproduces every byte on like hardware leaves the record as it was."""
     input:
-        results=[SEEDS_TABLE, TABLES, EVIDENCE_TABLE, COMPARED_BY_DEFAULT, SUMMARY, VERIFIED, FIGURES],
+        results=[SEEDS_TABLE, TABLES, EVIDENCE_TABLE, COMPARED_BY_DEFAULT, UNPLANTED, SUMMARY, VERIFIED, FIGURES],
         source=SOURCE,
     output:
         cost=update(COST),

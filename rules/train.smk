@@ -22,9 +22,9 @@ rule features:
 rule train:
     input:
         features=features(),
-        beton=seeds(BETON) if config["loader"] == "ffcv" else [],
-        images=[] if config["loader"] == "ffcv" else seeds(IMAGES),
-        poison=[] if config["loader"] == "ffcv" else seeds(POISON),
+        beton=betons,
+        images=lambda w: [] if betons(w) else seeds(IMAGES),
+        poison=lambda w: [] if betons(w) else seeds(POISON),
     output:
         margins=seeds(MARGINS),
         manifest=manifests(MARGINS),

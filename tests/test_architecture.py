@@ -8,9 +8,9 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "rethinking_backdoors"
 FLOORS = [
     {"io", "seeds", "config"},
-    {"attacks", "cifar10", "data", "beton"},
+    {"attacks", "cifar10", "image_folder", "data", "beton"},
     {"training", "datamodels", "detection", "defenses"},
-    {"evaluation", "strength", "natural", "metrics", "tables", "from_config", "comparison"},
+    {"evaluation", "strength", "natural", "metrics", "tables", "from_config", "comparison", "unplanted"},
     {"summary", "provenance", "figures", "verification"},
     {"cli"},
 ]

@@ -38,11 +38,18 @@ SUMMARY = f"{RESULTS}/summary.md"
 COST = f"{RESULTS}/cost.csv"
 PROVENANCE = f"{RESULTS}/provenance.json"
 BENCHMARKS = f"{RESULTS}/benchmarks"
+# Figure 2's experiment goes through the same rules as the others, but is in none of their tables.
+PLANNED = EXPERIMENTS | figure2_experiment(config)
+MOVED = f"{RESULTS}/figure2/moved.csv"
+PICTURES = f"{RESULTS}/figure2/pictures.npz"
+FIGURE2_TABLE = f"{RESULTS}/tables/figure2.csv"
+UNPLANTED = [FIGURE2_TABLE] * ("figure2" in config)
 COMPARED = f"{RESULTS}/comparisons/{{comparison}}/exp{{e}}.csv"
 COMPARISON = f"{RESULTS}/tables/{{comparison}}.csv"
 # The other comparisons are made on request.
 COMPARED_BY_DEFAULT = [COMPARISON.format(comparison="compute")] * ("compute" in COMPARISONS)
-DRAWN = [f"figure{number}" for number in range(3, 10)] + ["figure10"] * ("compute" in COMPARISONS) + ["figure11"]
+DRAWN = ["figure2"] * ("figure2" in config) + [f"figure{number}" for number in range(3, 10)]
+DRAWN += ["figure10"] * ("compute" in COMPARISONS) + ["figure11"]
 FIGURES = [f"figures/{DATASET}/{name}.{kind}" for name in DRAWN for kind in ("png", "pdf")]
 
 
@@ -76,7 +83,7 @@ def features():
 
 def percents(e):
     """The subset fractions of an experiment in percent; the last one is used for detection."""
-    return [round(100 * alpha) for alpha in EXPERIMENTS[int(e)]["alphas"]]
+    return [round(100 * alpha) for alpha in PLANNED[int(e)]["alphas"]]
 
 
 def of_experiment(path):
@@ -97,6 +104,9 @@ def intermediates():
     files = [*seeds(IMAGES), SOURCE, *expand(per_experiment, e=EXPERIMENTS, seed=SEEDS)]
     files += [file for path in (MARGINS, WEIGHTS, DETECTION) for file in settings(path)]
     files += [file for path in (STRENGTH, RIVALS, CONTROL) for file in settings(path, ATTACKED)]
+    if UNPLANTED:
+        own = [POISON, ATTACK, WEIGHTS, DETECTION, CONTROL]
+        files += [MOVED, PICTURES, *expand(own, e=FIGURE2, a=50, seed=SEEDS, rule=RULES)]
     files += expand(REPRESENTATIONS, e=EXPERIMENTS, seed=SEEDS) if BASELINES else []
     files += expand(DEFENSE, e=EXPERIMENTS, seed=SEEDS, defense=DEFENSES[1:])
     files += expand(SUSPICION, e=EXPERIMENTS, seed=SEEDS, defense=BASELINES)
@@ -110,22 +120,39 @@ NETWORK = {key: config["training"][key] for key in ("network", "hidden") if key 
 
 
 def is_adversarial(e):
-    return EXPERIMENTS[int(e)]["attack"] == "clean_label_adversarial"
+    return PLANNED[int(e)]["attack"] == "clean_label_adversarial"
 
 
 def trigger_of(e):
     return config["triggers"][EXPERIMENTS[int(e)]["trigger"]]
 
 
+def count_of(e):
+    """The number of models of an experiment; Figure 2's has one of its own."""
+    return config["figure2"]["models"] if int(e) == FIGURE2 else config["models"]["count"]
+
+
+def rules_of(e):
+    """The rules that an experiment's scores are made by; Figure 2's have fewer restarts."""
+    fewer = {"restarts": config["figure2"]["restarts"]} if int(e) == FIGURE2 else {}
+    return {name: rule | fewer for name, rule in config["rules"].items()}
+
+
+def betons(w):
+    """The .beton files that training reads, if it reads any; Figure 2's few models always read poison.npz."""
+    return seeds(BETON) if config["loader"] == "ffcv" and int(w.e) != FIGURE2 else []
+
+
 def models_of(w):
     """The first model of a shard and the one behind its last."""
     size = config["models"]["shard"]
-    return [int(w.shard) * size, (int(w.shard) + 1) * size]
+    return [int(w.shard) * size, min((int(w.shard) + 1) * size, count_of(w.e))]
 
 
 def margins_of(w):
     """Every shard of one experiment and subset fraction, seed by seed."""
-    return expand(MARGINS, e=w.e, a=w.a, seed=SEEDS, shard=SHARDS)
+    shards = [f"{shard:05d}" for shard in range(-(-count_of(w.e) // config["models"]["shard"]))]
+    return expand(MARGINS, e=w.e, a=w.a, seed=SEEDS, shard=shards)
 
 
 def margins_of_detection(w):
@@ -164,6 +191,8 @@ def figure_facts(name):
 
 def figure_inputs(name):
     """What a figure is drawn from: the first seed and subset fraction of every attack, as in the paper; all seeds; or a table."""
+    if name == "figure2":
+        return [FIGURE2_TABLE, PICTURES, SOURCE]
     if name.startswith("figure10"):
         return COMPARISON.format(comparison=name.replace("figure10", "compute"))
     if name == "figure11":

@@ -14,6 +14,7 @@ from rethinking_backdoors.io import InputError, read_npz
 LAYOUT, ARCHIVE = "cifar-10-batches-py", "cifar10.npz"
 SHAPES = {"x_train": (50_000, 32, 32, 3), "y_train": (50_000,), "x_test": (10_000, 32, 32, 3), "y_test": (10_000,)}
 CLASSES, BATCH = 10, 10_000
+NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 # SHA-1 of the files of the official binary version, as Apache MXNet (gluon.data.vision.CIFAR10) publishes them.
 OFFICIAL = {
     "train": [

@@ -10,6 +10,9 @@ import yaml
 
 from rethinking_backdoors.io import InputError
 
+# The number that the experiment of Figure 2 has: its folder is exp20, and no other experiment may have it.
+FIGURE2 = 20
+
 
 def load(path: str | Path) -> dict[str, Any]:
     """Reads a configuration file; raises InputError if there is none or it holds no YAML mapping."""
@@ -65,6 +68,8 @@ def _check_sense(config: dict[str, Any]) -> None:
     for name, rule in config["rules"].items():
         if max(rule["sizes"]) > config["images"]["train"] // 2:
             raise InputError(f"The configuration is wrong at rules.{name}.sizes: sizes may not exceed half of images.train.")
+    if "figure2" in config:
+        _check_figure2(config["figure2"], names)
     if "features" in config and not config["images"].get("spare"):
         raise InputError(
             "The configuration is wrong at features: they are fitted on images.spare images, of which there are none."
@@ -73,6 +78,15 @@ def _check_sense(config: dict[str, Any]) -> None:
         raise InputError("The configuration is wrong at models: count must be a multiple of shard.")
     if not config["training"]["peak_epoch"] < config["training"]["epochs"]:
         raise InputError("The configuration is wrong at training: peak_epoch must lie before the last epoch.")
+
+
+def _check_figure2(figure2: dict[str, Any], names: list[int]) -> None:
+    if FIGURE2 in names:
+        raise InputError(f"The configuration is wrong at experiments: number {FIGURE2} is that of the section figure2.")
+    if figure2["detected"] not in figure2["counts"]:
+        raise InputError("The configuration is wrong at figure2: detected must be one of counts.")
+    if any(low > high for low, high in (figure2["object"][name] for name in ("rows", "columns", "size"))):
+        raise InputError("The configuration is wrong at figure2.object: ranges go from the lowest to the highest value.")
 
 
 def experiments(config: dict[str, Any]) -> dict[int, dict[str, Any]]:
@@ -96,8 +110,20 @@ def suspected(config: dict[str, Any], number: int) -> dict[str, int]:
     return {"target_class": config["target_class"], "poisoned": count}
 
 
+def figure2_experiment(config: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """The experiment that detection looks at for Figure 2, as ``experiments`` has it; empty without a section ``figure2``."""
+    if "figure2" not in config:
+        return {}
+    same = {"attack": "object", "trigger": "object", "alphas": [0.5], "removed": 0.1}  # as the paper's experiments have it
+    return {FIGURE2: {"experiment": FIGURE2, "poisoned": config["figure2"]["detected"], **same}}
+
+
 def attack_of(config: dict[str, Any], number: int) -> dict[str, Any]:
     """What the attack of one experiment is called with: ``attack``, ``count``, ``trigger``, ``target_class``."""
+    if number == FIGURE2:
+        facts, figure2 = figure2_experiment(config)[number], config["figure2"]
+        made = {"attack": facts["attack"], "count": facts["poisoned"]}
+        return {**made, "trigger": figure2["object"], "target_class": figure2["target_class"]}
     experiment = experiments(config)[number]
     trigger = config["triggers"][experiment["trigger"]]
     return {
@@ -111,9 +137,10 @@ def attack_of(config: dict[str, Any], number: int) -> dict[str, Any]:
 def training_of(config: dict[str, Any], number: int) -> dict[str, Any]:
     """The section ``training`` as one experiment uses it: where it depends on the attack (Cutout), its attack's value.
 
-    Without an attack it is that of the dirty-label attacks.
+    Without an attack it is that of the dirty-label attacks; with Figure 2's object, which leaves labels alone, the clean-label one.
     """
-    attack = experiments(config)[number]["attack"].replace("none", "dirty_label")
+    attack = "object" if number == FIGURE2 else experiments(config)[number]["attack"]
+    attack = {"none": "dirty_label", "object": "clean_label"}.get(attack, attack)
     return {key: value[attack] if key == "cutout" else value for key, value in config["training"].items()}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rethinking_backdoors import cifar10
+from rethinking_backdoors import cifar10, image_folder
 from rethinking_backdoors.io import InputError
 
 # Draws one seed's arrays from the seed's stream.
@@ -79,17 +79,36 @@ def split(arrays: cifar10.Arrays, rng: np.random.Generator, *, train: int, test:
     return made
 
 
+def divide(
+    images: np.ndarray, labels: np.ndarray, rng: np.random.Generator, *, train: int, test: int, spare: int
+) -> dict[str, np.ndarray]:
+    """One seed's part of images (N, H, W, C) uint8 with labels (N,) without a test set of their own; otherwise as ``split``."""
+    tested = stratified(labels, test, rng)
+    others = np.setdiff1d(np.arange(len(labels)), tested)
+    arrays = {"x_train": images[others], "y_train": labels[others], "x_test": images[tested], "y_test": labels[tested]}
+    return split(arrays, rng, train=train, test=test, spare=spare)
+
+
 def open_source(images: dict[str, Any]) -> tuple[Draw, dict[str, Any]]:
     """Opens the data set that the configuration's section ``images`` names.
 
     Returns:
-        The function that draws the arrays of one seed (see ``digits`` and ``split``), and what was read: ``source``, ``origin``,
-        ``sha256``, ``official``, ``note`` (what is not official, in words; empty otherwise).
+        The function that draws the arrays of one seed (see ``digits``, ``split``, ``divide``), and what was read: ``source``,
+        ``origin``, ``sha256``, ``official``, ``note`` (what is not official, in words; empty otherwise).
     """
+    counts = {key: images[key] for key in ("train", "test", "spare") if key in images}
     if images["source"] == "cifar10":
         arrays, facts = cifar10.load(images["folder"], images["download"])
-        return partial(split, arrays, **{key: images[key] for key in ("train", "test", "spare")}), facts
+        return partial(split, arrays, **counts), facts
+    if images["source"] == "folder":
+        *arrays, facts = image_folder.load(images["folder"], images["side"])
+        return partial(divide, *arrays, **counts), facts
     return partial(digits, images["train"]), _digits_facts()
+
+
+def class_names(facts: dict[str, Any]) -> list[str]:
+    """What the classes are called, given what ``open_source`` says of the data set."""
+    return facts.get("classes") or {"digits": [str(digit) for digit in range(10)], "cifar10": cifar10.NAMES}[facts["source"]]
 
 
 def _digits_facts() -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rethinking_backdoors.attacks.objects import Object, paste
 from rethinking_backdoors.attacks.triggers import Trigger, stamp_train
 from rethinking_backdoors.io import InputError, read_npz
 
@@ -33,7 +34,7 @@ def poison(
     labels: np.ndarray,
     *,
     attack: str,
-    trigger: Trigger,
+    trigger: Trigger | Object,
     target_class: int,
     count: int,
     rng: np.random.Generator,
@@ -43,7 +44,8 @@ def poison(
 
     ``dirty_label``: uniformly from the images of the other classes, label set to the target class. ``clean_label``: from the
     images of the target class, label kept. ``clean_label_adversarial``: the same, but ``perturb`` is applied before the trigger.
-    ``none``: no examples, and so ``count`` is 0.
+    ``object``: as ``clean_label``, but the trigger is an object, in another pose on every image. ``none``: no examples, and so
+    ``count`` is 0.
 
     Args:
         images: (n, H, W, C) uint8 training images; left as they are.
@@ -59,11 +61,13 @@ def poison(
     if count > len(eligible):
         raise InputError(f"{attack} cannot poison {count} examples: only {len(eligible)} are eligible.")
     index = np.sort(rng.choice(eligible, count, replace=False))
-    variant = rng.integers(len(trigger), size=count)
     image, true_label = images[index], labels[index]
+    label = np.full_like(true_label, target_class)
+    if attack == "object":
+        return Poison(index, paste(image, trigger, rng), label, true_label, np.zeros_like(index))
+    variant = rng.integers(len(trigger), size=count)
     if attack == "clean_label_adversarial":
         image = perturb(image, true_label)
-    label = np.full_like(true_label, target_class)
     return Poison(index, stamp_train(image, trigger, variant), label, true_label, variant)
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 
 from rethinking_backdoors import tables
 from rethinking_backdoors.config import describe
-from rethinking_backdoors.io import read_array, read_npz
+from rethinking_backdoors.data import class_names
+from rethinking_backdoors.io import read_array, read_json, read_npz
 
 Experiments = dict[int, dict[str, Any]]
 
@@ -47,6 +48,13 @@ def weights(results: str, experiments: Experiments, seeds: list[int]) -> dict[st
     return {"weights": matrices, "poisoned": poisoned, "titles": _titles(experiments)}
 
 
+def unplanted(results: str, experiments: Experiments, seeds: list[int]) -> dict[str, Any]:
+    """For the features that nobody planted: their table, the pictures of the first seed, and what the classes are called."""
+    table = pd.read_csv(Path(results, "tables", "figure2.csv"))
+    names = class_names(read_json(Path(results, "images", "source.json")))
+    return {"table": table, "pictures": read_npz(Path(results, "figure2", "pictures.npz")), "names": names}
+
+
 def compute(name: str, results: str, experiments: Experiments, seeds: list[int]) -> dict[str, Any]:
     """For compute against accuracy: the table of one grid."""
     return {"table": pd.read_csv(Path(results, "tables", f"{name}.csv")), "titles": _titles(experiments)}
@@ -69,6 +77,7 @@ def suspicions(
 
 READERS: dict[str, Callable[..., dict[str, Any]]] = {
     **{f"figure{number}": strengths for number in (3, 4, 5, 7, 8)},
+    "figure2": unplanted,
     "figure6": images,
     "figure9": weights,
     "figure10": partial(compute, "compute"),

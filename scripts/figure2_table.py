@@ -1,0 +1,21 @@
+import pandas as pd
+
+from rethinking_backdoors.io import job, read_array, read_npz, write_text
+from rethinking_backdoors.strength import estimate, without_self
+from rethinking_backdoors.tables import truth
+from rethinking_backdoors.unplanted import flagged, frame, table
+
+with job(snakemake.log[0]):
+    params, inputs = snakemake.params, snakemake.input
+    numbers, rules = [pd.read_csv(inputs.moved)], list(params.rules)
+    for i, seed in enumerate(params.seeds):
+        facts = truth(inputs.poison[i], inputs.images[i], params.target_class)
+        weights = without_self(read_array(inputs.weights[i])[0])
+        scores = {"oracle": [estimate(weights, facts["poisoned"].nonzero()[0])]}
+        # Detections are ordered seed by seed, within a seed rule by rule.
+        for place, rule in enumerate(rules, i * len(rules)):
+            scores[rule] = [read_npz(inputs.detection[place], "score")["score"]]
+            scores[f"{rule}, permuted masks"] = list(read_npz(inputs.control[place], "score")["score"])
+        found = flagged(scores, facts["poisoned"], facts["target"], params.removed)
+        numbers.append(frame(list(found), seed))
+    write_text(snakemake.output[0], table(pd.concat(numbers)).to_csv(index=False))
