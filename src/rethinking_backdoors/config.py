@@ -137,7 +137,7 @@ def attack_of(config: dict[str, Any], number: int) -> dict[str, Any]:
 def training_of(config: dict[str, Any], number: int) -> dict[str, Any]:
     """The section ``training`` as one experiment uses it: where it depends on the attack (Cutout), its attack's value.
 
-    Without an attack it is that of the dirty-label attacks; with Figure 2's object, which leaves labels alone, the clean-label one.
+    Without an attack it is that of the dirty-label attacks; with Figure 2's object, which changes no label, the clean-label one.
     """
     attack = "object" if number == FIGURE2 else experiments(config)[number]["attack"]
     attack = {"none": "dirty_label", "object": "clean_label"}.get(attack, attack)
