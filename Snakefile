@@ -1,5 +1,6 @@
 # The whole replication: config in, tables and figures out. What depends on what stands in rules/, where everything lies in
 # workflow/paths.py, the work is done by the library in src/. `snakemake --cores all` makes everything of config/digits.yaml.
+import glob
 import os
 import shlex
 import sys
@@ -77,6 +78,10 @@ include: "rules/figure2.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
 include: "rules/verify.smk"
+include: "rules/report.smk"
+
+
+report: os.path.abspath(OVERVIEW)
 
 
 rule all:
@@ -92,3 +97,10 @@ rule all:
         FIGURES,
         COST,
         PROVENANCE,
+
+
+rule report_pages:
+    """What `make report` puts into Snakemake's report, with everything that the default makes."""
+    input:
+        rules.all.input,
+        rules.pages.output,

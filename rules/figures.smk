@@ -8,8 +8,9 @@ for name in [*DRAWN, *["figure10_full"] * ("compute_full" in COMPARISONS)]:
         input:
             figure_inputs(name),
         output:
-            png=report(f"figures/{DATASET}/{name}.png", caption=caption_of(name), category="Figures"),
+            png=f"figures/{DATASET}/{name}.png",
             pdf=f"figures/{DATASET}/{name}.pdf",
+            found=FOUND.format(figure=name),
         log:
             log_of(name),
         benchmark:

@@ -16,7 +16,9 @@ rule summary:
     """Every table in readable form, with the figures and their captions."""
     input:
         tables=TABLES,
-        captions=[caption_of(name) for name in DRAWN],
+        more=COMPARED_BY_DEFAULT,
+        captions=[caption_of(name_of(path)) for path in [*TABLES, *DRAWN]],
+        found=expand(FOUND, figure=DRAWN),
         source=SOURCE,
     output:
         SUMMARY,

@@ -51,6 +51,23 @@ COMPARED_BY_DEFAULT = [COMPARISON.format(comparison="compute")] * ("compute" in 
 DRAWN = ["figure2"] * ("figure2" in config) + [f"figure{number}" for number in range(3, 10)]
 DRAWN += ["figure10"] * ("compute" in COMPARISONS) + ["figure11"]
 FIGURES = [f"figures/{DATASET}/{name}.{kind}" for name in DRAWN for kind in ("png", "pdf")]
+FOUND = f"{RESULTS}/findings/{{figure}}.txt"
+RULEGRAPH = f"{RESULTS}/report/rulegraph.png"
+OVERVIEW = f"{RESULTS}/report/overview.rst"
+
+# The report: its sections, and the tables (.csv) and figures (.png) that each shows. Whatever is added here needs a caption
+# workflow/report/NAME.rst, and in findings.py the sentence on what came out.
+_TABLE, _FIGURE = f"{RESULTS}/tables", f"figures/{DATASET}"
+SECTIONS = {
+    "2 Attacks": [f"{_TABLE}/table1.csv", f"{_FIGURE}/figure6.png"],
+    "3 Datamodels and feature strength": [f"{_TABLE}/table2.csv", *(f"{_FIGURE}/figure{n}.png" for n in (3, 4, 5, 7, 8))],
+    "4 Detection": [f"{_TABLE}/table4.csv"],
+    "5 Defenses": [f"{_TABLE}/{name}.csv" for name in ("table3", "table6", "defenses")],
+    "6 Weights": [f"{_FIGURE}/figure9.png"],
+    "7 Compute": [*COMPARED_BY_DEFAULT, *[f"{_FIGURE}/figure10.png"] * len(COMPARED_BY_DEFAULT), COST],
+    "8 Workflow": [RULEGRAPH],
+}
+REPORTED = [path for files in SECTIONS.values() for path in files]
 
 
 def benchmark_of(name, *keys):
@@ -64,6 +81,21 @@ def log_of(name, *keys):
 
 def caption_of(name):
     return f"{workflow.basedir}/workflow/report/{name.removesuffix('_full')}.rst"
+
+
+def name_of(path):
+    """The name of a table or figure: "table1", "figure7"."""
+    return os.path.splitext(os.path.basename(path))[0]
+
+
+def in_report(path):
+    """The page of a table or figure, flagged for the report: its section, its title, and its caption with what came out."""
+    name = name_of(path)
+    with open(caption_of(name), encoding="utf-8") as file:
+        title = file.readline().strip()
+    section = next(section for section, files in SECTIONS.items() if path in files)
+    whole = os.path.abspath(f"{RESULTS}/report/{name}.rst")  # Snakemake looks for captions beside the Snakefile
+    return report(f"{RESULTS}/report/{name}.html", caption=whole, category=section, labels={"table or figure": title})
 
 
 def seeds(path):

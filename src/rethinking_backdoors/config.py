@@ -61,8 +61,8 @@ def _check_sense(config: dict[str, Any]) -> None:
             raise InputError(f"{place}: its trigger '{experiment['trigger']}' is not among the triggers.")
         if experiment["attack"] == "clean_label_adversarial" and "adversary" not in config:
             raise InputError(f"{place}: its attack needs a section 'adversary'.")
-        if (experiment["attack"] == "none") != (experiment["poisoned"] == 0):
-            raise InputError(f"{place}: no example is poisoned where attack is none, and only there.")
+        if len({experiment["experiment"] == 0, experiment["attack"] == "none", experiment["poisoned"] == 0}) > 1:
+            raise InputError(f"{place}: the attack is none and no example is poisoned in experiment 0, and only there.")
         if any(round(100 * alpha) != 100 * alpha for alpha in experiment["alphas"]):
             raise InputError(f"{place}: alphas must be whole percents, given: {experiment['alphas']}.")
     for name, rule in config["rules"].items():

@@ -1,11 +1,11 @@
 """The readable form of the tables: one Markdown page."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 
 from rethinking_backdoors.config import attacked, describe
+from rethinking_backdoors.report import split
 
 HEAD = """# {dataset}: what came out
 
@@ -13,34 +13,17 @@ Made by the workflow from `tables/*.csv`; do not edit. Means over {seeds} seeds 
 draws the split, the poisoned examples, the subsets and the initialisations anew), percentages 0..100. `ours` is the paper's rule
 (eq. 7 and 8), `refined` is this project's; `ac` is Activation Clustering, `ispl` Inverse Self-Paced Learning, `ss` Spectral
 Signatures. Experiment 0 is the data set without an attack; its attack success rate is what the trigger does to networks that
-never saw it.
+never saw it. Every section says what to look at, what the paper has, and what came out here.
 """
+# The README takes the table of this section.
+ONE_TABLE = """## In one table
 
-TEXTS = {
-    "table1": """## Table 1: the attacks
-
-Accuracy of undefended networks on clean and on triggered test images.""",
-    "table2": """## Table 2: strength with the true indicator
-
-AUROC of Lemma 1's estimate, an oracle that knows the poison; `without self` leaves out each example's effect on itself.""",
-    "table3": """## Table 3: accuracy after each defense
-
-Networks retrained without the removed examples.""",
-    "table4": """## Table 4: scores that know nothing of the poison
-
-The AUROC over all examples flatters, because the label alone nearly reaches it: read it beside `auroc within target` (among the
-examples labelled as the target class) and the controls. `auroc permuted masks` is the same detection on datamodels of permuted
-masks; it is not near 50, because poisoned margins rise and fall together in every model.""",
-    "table6": """## Table 6: attack success rate after each defense
-
-Share of triggered test images of the other classes that go to the target class.""",
-    "defenses": """## What each defense removed
-
-Counts of training examples, and the retrained networks' accuracy on the target class: a low attack success rate can also mean
-that the class itself was damaged. `told target class` is 1 where the defense was told which class the attacker wants, `told
-poisoned` how many examples it was told are poisoned (0: not told; without an attack it is told the median of the experiments).
-`auroc within target` is of its scores, among the examples labelled as the target class, where it makes any.""",
-}
+Means over seeds. AUROCs are over all examples, each beside that of its control on permuted masks; `ASR after` and
+`clean acc. after`: networks retrained without what the rule removed."""
+OVERVIEW = """A replication of Khaddaj et al., *Rethinking Backdoor Attacks*, ICML 2023. The sections on the left hold every
+table and figure on a page of its own, with what to look at, what the paper found, and what came out here; the numbers in
+these texts are computed from this run's tables. The sign (i) beside an entry leads to the rule that made it, *Statistics*
+to the running times. ``ours`` is the paper's rule (eq. 7 and 8), ``refined`` is this project's. What came out in short:"""
 
 
 def page(
@@ -50,29 +33,56 @@ def page(
 
     Args:
         tables: by name, each in the long form of ``tables.summarize``.
-        captions: text of each figure by its name, "figure3".
+        captions: whole caption (see ``report.captions``) of each table and figure by its name, "figure3".
         note: what is not the official data, in words; empty if everything is.
     """
     seeds = int(max(table["seeds"].max() for table in tables.values()))
     parts = [HEAD.format(dataset=dataset, seeds=seeds)]
     parts += [f"The data are not the official ones throughout: {note}."] if note else []
-    parts += [f"{text}\n\n{_markdown(tables[name], experiments)}" for name, text in TEXTS.items()]
-    if captions:
-        parts.append("## Figures")
-        parts += [f"![{name}](../../figures/{dataset}/{name}.png)\n\n{text.strip()}" for name, text in captions.items()]
+    parts += [ONE_TABLE, headline(tables, experiments)]
+    for name, caption in captions.items():
+        title, body = split(caption)
+        parts += [f"## {title}", body]
+        parts.append(_markdown(wide(tables[name], experiments)) if name in tables else _picture(dataset, name))
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _markdown(table: pd.DataFrame, experiments: dict[int, dict]) -> str:
-    """A pipe table with one line for each experiment and row."""
+def readable(table: pd.DataFrame, experiments: dict[int, dict]) -> pd.DataFrame:
+    """A table as it is shown: those of the paper's form one line for each experiment and row, others as they are."""
+    return wide(table, experiments) if {"experiment", "row", "column", "value"} <= set(table.columns) else table
+
+
+def overview(dataset: str, captions: dict[str, str], note: str = "") -> str:
+    """The report's first page (rst): what this is, and what came out, from the captions of the main tables."""
+    title = f"Rethinking Backdoor Attacks, replicated: {dataset}"
+    parts = [f"{title}\n{'=' * len(title)}", OVERVIEW]
+    parts += [f"The data are not the official ones throughout: {note}."] if note else []
+    for name in ("claims", "verification", "table1", "table2", "table4", "table3", "table6"):
+        if name in captions:
+            title, body = split(captions[name])
+            parts.append(f"**{title}.** {body.rpartition('**Here.** ')[2]}")
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def wide(table: pd.DataFrame, experiments: dict[int, dict]) -> pd.DataFrame:
+    """A table in long form with one line for each experiment and row, and its measures beside one another, as text."""
     columns = list(dict.fromkeys(table["column"]))
-    lines = [["exp.", "attack", "row", *(column.replace("_", " ") for column in columns)]]
-    lines.append(["---"] * len(lines[0]))
     cells = table.set_index(["experiment", "row", "column"])
+    lines = []
     for (experiment, row), _ in table.groupby(["experiment", "row"], sort=False):
         values = [_cell(cells, (experiment, row, column)) for column in columns]
         lines.append([str(experiment), describe(experiments[experiment]), row, *values])
+    return pd.DataFrame(lines, columns=["exp.", "attack", "row", *(column.replace("_", " ") for column in columns)])
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    """A pipe table."""
+    lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _picture(dataset: str, name: str) -> str:
+    return f"![{name}](../../figures/{dataset}/{name}.png)"
 
 
 def _cell(cells: pd.DataFrame, key: tuple) -> str:
@@ -84,17 +94,12 @@ def _cell(cells: pd.DataFrame, key: tuple) -> str:
     return f"{show(value)} [{show(low)}, {show(high)}]" if pd.notna(low) else show(value)
 
 
-def read_captions(paths: list[str]) -> dict[str, str]:
-    """The captions of figures by name, from the files of the report."""
-    return {Path(path).stem: Path(path).read_text(encoding="utf-8") for path in paths}
-
-
 def headline(tables: dict[str, pd.DataFrame], experiments: dict[int, dict]) -> str:
     """The README's table: one line an experiment, means over seeds."""
     head = ["exp.", "attack", "clean acc.", "ASR", "oracle AUROC"]
     for rule in ("ours", "refined"):
         head += [f"{rule}: AUROC", "control", "ASR after", "clean acc. after"]
-    lines = [head, ["---"] * len(head)]
+    lines = []
     cells = {name: table.set_index(["experiment", "row", "column"])["value"] for name, table in tables.items()}
     for number in attacked(experiments):
         experiment = experiments[number]
@@ -106,4 +111,4 @@ def headline(tables: dict[str, pd.DataFrame], experiments: dict[int, dict]) -> s
             line += [f"{cells['table4'][number, rule, column]:.1f}" for column in ("auroc_scores", "auroc_permuted_masks")]
             line += [f"{cells['table6'][number, rule, 'asr']:.1f}", f"{cells['table3'][number, rule, 'clean_accuracy']:.1f}"]
         lines.append(line)
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return _markdown(pd.DataFrame(lines, columns=head))
