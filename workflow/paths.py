@@ -59,13 +59,15 @@ OVERVIEW = f"{RESULTS}/report/overview.rst"
 # workflow/report/NAME.rst, and in findings.py the sentence on what came out.
 _TABLE, _FIGURE = f"{RESULTS}/tables", f"figures/{DATASET}"
 SECTIONS = {
+    "1 Did it replicate": [CLAIMS, VERIFICATION],
     "2 Attacks": [f"{_TABLE}/table1.csv", f"{_FIGURE}/figure6.png"],
     "3 Datamodels and feature strength": [f"{_TABLE}/table2.csv", *(f"{_FIGURE}/figure{n}.png" for n in (3, 4, 5, 7, 8))],
     "4 Detection": [f"{_TABLE}/table4.csv"],
-    "5 Defenses": [f"{_TABLE}/{name}.csv" for name in ("table3", "table6", "defenses")],
+    "5 Defenses": [*(f"{_TABLE}/{name}.csv" for name in ("table3", "table6", "defenses")), f"{_FIGURE}/figure11.png"],
     "6 Weights": [f"{_FIGURE}/figure9.png"],
     "7 Compute": [*COMPARED_BY_DEFAULT, *[f"{_FIGURE}/figure10.png"] * len(COMPARED_BY_DEFAULT), COST],
-    "8 Workflow": [RULEGRAPH],
+    "8 Features that nobody planted": [f"{_FIGURE}/figure2.png", FIGURE2_TABLE] if UNPLANTED else [],
+    "9 Workflow": [RULEGRAPH],
 }
 REPORTED = [path for files in SECTIONS.values() for path in files]
 
