@@ -1,4 +1,4 @@
-# What a newcomer types: make reproduce, make test. Both install what is missing first; both work in a path with a space.
+# What a newcomer types: make reproduce, make report, make test. All install what is missing first, and work in a path with a space.
 PY ?= python3
 CORES ?= all
 BIN := .venv/bin
@@ -9,11 +9,20 @@ BUILD_ENV = PKG_CONFIG_PATH="$(CURDIR)/tools/ffcv-build" CPLUS_INCLUDE_PATH="$(C
 MODELS ?= 2000
 EXPERIMENTS ?= 1,5,6
 
-.PHONY: reproduce test benchmark cifar10 lock clean
+# What `make report` shows.
+CONFIG ?= config/digits.yaml
+DATASET = $(shell sed -n 's/^dataset: *//p' "$(CONFIG)")
+
+.PHONY: reproduce report test benchmark cifar10 lock clean
 
 reproduce: .venv/.ready
 	$(BIN)/python -m snakemake --cores $(CORES)
 	@$(BIN)/python tools/where.py digits
+
+report: .venv/.ready
+	$(BIN)/python -m snakemake report_pages --cores $(CORES) --configfile "$(CONFIG)"
+	$(BIN)/python -m snakemake report_pages --configfile "$(CONFIG)" --report "results/$(DATASET)/report.html" --report-stylesheet workflow/report/style.css
+	@echo "Open $(CURDIR)/results/$(DATASET)/report.html in a browser; it needs no network."
 
 test: .venv/.ready
 	$(BIN)/python -m ruff format --check .

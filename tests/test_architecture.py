@@ -11,7 +11,7 @@ FLOORS = [
     {"attacks", "cifar10", "data", "beton"},
     {"training", "datamodels", "detection", "defenses"},
     {"evaluation", "strength", "metrics", "tables", "from_config", "comparison"},
-    {"summary", "provenance", "figures"},
+    {"summary", "findings", "report", "provenance", "figures"},
     {"cli"},
 ]
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

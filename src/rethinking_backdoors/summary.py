@@ -94,19 +94,20 @@ def _cell(cells: pd.DataFrame, key: tuple) -> str:
 
 
 def headline(tables: dict[str, pd.DataFrame], experiments: dict[int, dict]) -> str:
-    """The README's table: one line an experiment, means over seeds."""
-    head = ["exp.", "attack", "clean acc.", "ASR", "oracle AUROC"]
-    for rule in ("ours", "refined"):
-        head += [f"{rule}: AUROC", "control", "ASR after", "clean acc. after"]
-    lines = []
+    """The README's table: one line an experiment, means over seeds; for each rule that has a control its scores and effect."""
     cells = {name: table.set_index(["experiment", "row", "column"])["value"] for name, table in tables.items()}
+    scored = tables["table4"]
+    rules = list(dict.fromkeys(scored.loc[scored["column"] == "auroc_permuted_masks", "row"]))
+    head, lines = ["exp.", "attack", "clean acc.", "ASR", "oracle AUROC"], []
+    for rule in rules:
+        head += [f"{rule}: AUROC", "control", "ASR after", "clean acc. after"]
     for number, experiment in experiments.items():
         last = round(100 * experiment["alphas"][-1])
         oracle = "auroc" if len(experiment["alphas"]) == 1 else f"auroc_alpha{last}"
-        line = [str(number), describe(experiment), f"{cells['table3'][number, 'none', 'clean_accuracy']:.1f}"]
-        line += [f"{cells['table6'][number, 'none', 'asr']:.1f}", f"{cells['table2'][number, 'oracle', oracle]:.1f}"]
-        for rule in ("ours", "refined"):
-            line += [f"{cells['table4'][number, rule, column]:.1f}" for column in ("auroc_scores", "auroc_permuted_masks")]
-            line += [f"{cells['table6'][number, rule, 'asr']:.1f}", f"{cells['table3'][number, rule, 'clean_accuracy']:.1f}"]
-        lines.append(line)
+        wanted = [("table3", "none", "clean_accuracy"), ("table6", "none", "asr"), ("table2", "oracle", oracle)]
+        for rule in rules:
+            wanted += [("table4", rule, column) for column in ("auroc_scores", "auroc_permuted_masks")]
+            wanted += [("table6", rule, "asr"), ("table3", rule, "clean_accuracy")]
+        values = [cells[table].get((number, row, column), default=None) for table, row, column in wanted]
+        lines.append([str(number), describe(experiment), *("-" if value is None else f"{value:.1f}" for value in values)])
     return _markdown(pd.DataFrame(lines, columns=head))
