@@ -1,4 +1,4 @@
-# What a newcomer types: make reproduce, make test. Both install what is missing first; both work in a path with a space.
+# What a newcomer types: make reproduce, make report, make test. All install what is missing first, and work in a path with a space.
 PY ?= python3
 CORES ?= all
 BIN := .venv/bin
@@ -9,7 +9,11 @@ BUILD_ENV = PKG_CONFIG_PATH="$(CURDIR)/tools/ffcv-build" CPLUS_INCLUDE_PATH="$(C
 MODELS ?= 2000
 EXPERIMENTS ?= 1,5,6
 
-.PHONY: reproduce verify test benchmark cifar10 lock clean
+# What `make report` shows.
+CONFIG ?= config/digits.yaml
+DATASET = $(shell sed -n 's/^dataset: *//p' "$(CONFIG)")
+
+.PHONY: reproduce verify report test benchmark cifar10 lock clean
 
 reproduce: .venv/.ready
 	$(BIN)/python -m snakemake --cores $(CORES)
@@ -17,6 +21,11 @@ reproduce: .venv/.ready
 
 verify: .venv/.ready
 	$(BIN)/python -m snakemake --cores $(CORES) verify
+
+report: .venv/.ready
+	$(BIN)/python -m snakemake report_pages --cores $(CORES) --configfile "$(CONFIG)"
+	$(BIN)/python -m snakemake report_pages --configfile "$(CONFIG)" --report "results/$(DATASET)/report.html" --report-stylesheet workflow/report/style.css
+	@echo "Open $(CURDIR)/results/$(DATASET)/report.html in a browser; it needs no network."
 
 test: .venv/.ready
 	$(BIN)/python -m ruff format --check .

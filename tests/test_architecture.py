@@ -11,7 +11,7 @@ FLOORS = [
     {"attacks", "cifar10", "image_folder", "data", "beton"},
     {"training", "datamodels", "detection", "defenses"},
     {"evaluation", "strength", "natural", "metrics", "tables", "from_config", "comparison", "unplanted"},
-    {"summary", "provenance", "figures", "verification"},
+    {"summary", "findings", "report", "provenance", "figures", "verification"},
     {"cli"},
 ]
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -76,6 +76,8 @@ def test_scatter_fits_the_planted_slope_and_separates_the_groups(strengths):
         assert y0 == pytest.approx(number / 4 * x0 + 1)
         assert line.is_dashed()
         arrays = strengths[number]
+        # The line goes no further than the points that it is fitted to.
+        assert (x0, x1) == (arrays["estimate_half"][:P].min(), arrays["estimate_half"][:P].max())
         everything = np.polyfit(arrays["estimate_half"], arrays["measured_half"], 1)[0]
         correlation = np.corrcoef(arrays["estimate_half"], arrays["measured_half"])[0, 1]
         note = f"all / poisoned\nslope {everything:.2f} / {number / 4:.2f}\nr {correlation:.2f} / 1.00"
@@ -112,17 +114,18 @@ def test_histograms_sum_to_one_and_mark_the_means():
     figure = figure9.draw({4: w, 2: w}, {4: poisoned, 2: poisoned}, TITLES)
     assert [title.split("\n")[0] for title in headings(figure)] == ["Exp. 2", "Exp. 4"]
     axes = figure.axes[0]
-    filled = [patch for patch in axes.patches if patch.get_fill()]
+    outlines = [patch for patch in axes.patches if not patch.get_fill()]
     means = {"clean to clean": 0.0, "poison to clean": -0.5, "poison to poison": 1.0}
     assert [line.get_label() for line in axes.lines] == list(means)
-    for patch, line in zip(filled, axes.lines, strict=True):
+    assert len(axes.patches) - len(outlines) == 2
+    for patch, line in zip(outlines, axes.lines, strict=True):
         heights, edges, _ = patch.get_data()
         assert len(heights) == 100
         assert heights.sum() == pytest.approx(1)
         assert line.get_xdata()[0] == pytest.approx(means[line.get_label()], abs=0.02)
         # The bars stand where the mean is, in the same colour.
         assert heights @ (edges[:-1] + edges[1:]) / 2 == pytest.approx(line.get_xdata()[0], abs=0.02)
-        assert to_hex(patch.get_facecolor()) == to_hex(line.get_color())
+        assert to_hex(patch.get_edgecolor()) == to_hex(line.get_color())
         assert -1.5 < edges[0] < edges[-1] < 2
 
 

@@ -38,14 +38,35 @@ def test_a_table_has_one_line_a_cell_and_keeps_percentages_within_bounds():
     assert counts["high"][0] == pytest.approx(120 + 43.027 / 3**0.5, abs=1e-2)
 
 
+HEADLINE = {
+    "table2": [("oracle", "auroc", 2.0)],
+    "table3": [(row, "clean_accuracy", value) for row, value in (("none", 1.0), ("ours", 12.0), ("refined", 22.0))],
+    "table4": [
+        *(("ours", f"auroc_{column}", value) for column, value in (("scores", 11.0), ("permuted_masks", 14.0))),
+        *(("refined", f"auroc_{column}", value) for column, value in (("scores", 21.0), ("permuted_masks", 24.0))),
+        ("ac", "auroc_scores", 50.0),  # has no control, so it is no column of the README's table
+    ],
+    "table6": [(row, "asr", value) for row, value in (("none", 3.0), ("ours", 13.0), ("refined", 23.0))],
+}
+
+
+def headline_numbers(table):
+    lines = [(table, 1, row, column, seed, value) for row, column, value in HEADLINE[table] for seed in (0, 1)]
+    return summarize(pd.DataFrame(lines, columns=COLUMNS), table)
+
+
 def test_the_page_shows_every_cell():
     tables = {name: summarize(numbers(), "table4") for name in ("table1", "table2", "table3", "table4", "table6", "defenses")}
-    experiments = {1: {"attack": "dirty_label", "trigger": "one_pixel"}}
-    text = page("digits", tables, experiments, {"figure3": "What to look at.\n"})
-    assert text.count("| 1 | dirty label, one pixel | refined | 91.0 [88.5, 93.5] |") == 6
-    assert "![figure3](../../figures/digits/figure3.png)" in text
+    experiments = {1: {"attack": "dirty_label", "trigger": "one_pixel", "alphas": [0.5]}}
+    tables |= {name: headline_numbers(name) for name in HEADLINE}
+    captions = {name: f"About {name}\n=====\n\nWhat to look at.\n" for name in (*tables, "figure3")}
+    text = page("digits", tables, experiments, captions)
+    assert text.count("| 1 | dirty label, one pixel | refined | 91.0 [88.5, 93.5] |") == 2
+    assert "## About figure3\n\nWhat to look at.\n\n![figure3](../../figures/digits/figure3.png)" in text
+    # The README's table: none, oracle, then each rule's AUROC, control, success and clean accuracy.
+    assert "| 1 | dirty label, one pixel | 1.0 | 3.0 | 2.0 | 11.0 | 14.0 | 13.0 | 12.0 | 21.0 | 24.0 | 23.0 | 22.0 |" in text
     assert "not the official" not in text
-    text = page("cifar10", tables, experiments, {}, "the file declares 20 test images to be inexact")
+    text = page("cifar10", tables, experiments, captions, "the file declares 20 test images to be inexact")
     assert "\nThe data are not the official ones throughout: the file declares 20 test images to be inexact.\n" in text
     assert describe(experiments[1]) == "dirty label, one pixel"
 

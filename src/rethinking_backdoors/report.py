@@ -14,7 +14,7 @@ h1 { font-size: 1.35rem; } p { max-width: 56rem; } img { width: 100%; max-width:
 code { background: #f0f2f5; padding: 0 .2em; border-radius: 3px; }
 table { border-collapse: collapse; font-size: 13px; margin-top: 1rem; }
 th { position: sticky; top: 0; background: #e4e8ee; text-align: left; } th, td { padding: .25rem .7rem; }
-td { border-bottom: 1px solid #e4e8ee; } td.number { text-align: right; font-variant-numeric: tabular-nums; }
+td { border-bottom: 1px solid #e4e8ee; white-space: nowrap; } td.number { text-align: right; font-variant-numeric: tabular-nums; }
 tr.first td { border-top: 2px solid #9aa5b1; }"""
 
 

@@ -20,6 +20,9 @@ ONE_TABLE = """## In one table
 
 Means over seeds. AUROCs are over all examples, each beside that of its control on permuted masks; `ASR after` and
 `clean acc. after`: networks retrained without what the rule removed."""
+DEFENSES = """## The defenses in one table
+
+Attack success rate / clean accuracy of networks retrained without what each defense removes, means over seeds."""
 OVERVIEW = """A replication of Khaddaj et al., *Rethinking Backdoor Attacks*, ICML 2023. The sections on the left hold every
 table and figure on a page of its own, with what to look at, what the paper found, and what came out here; the numbers in
 these texts are computed from this run's tables. The sign (i) beside an entry leads to the rule that made it, *Statistics*
@@ -39,7 +42,7 @@ def page(
     seeds = int(max(table["seeds"].max() for table in tables.values()))
     parts = [HEAD.format(dataset=dataset, seeds=seeds)]
     parts += [f"The data are not the official ones throughout: {note}."] if note else []
-    parts += [ONE_TABLE, headline(tables, experiments)]
+    parts += [ONE_TABLE, headline(tables, experiments), DEFENSES, defended(tables, experiments)]
     for name, caption in captions.items():
         title, body = split(caption)
         parts += [f"## {title}", body]
@@ -94,21 +97,40 @@ def _cell(cells: pd.DataFrame, key: tuple) -> str:
     return f"{show(value)} [{show(low)}, {show(high)}]" if pd.notna(low) else show(value)
 
 
+def defended(tables: dict[str, pd.DataFrame], experiments: dict[int, dict]) -> str:
+    """Tables 3 and 6 side by side: one line an experiment, a column a defense."""
+    success, accuracy = (
+        table[table["column"] == column].set_index(["experiment", "row"])["value"]
+        for table, column in ((tables["table6"], "asr"), (tables["table3"], "clean_accuracy"))
+    )
+    rows = list(dict.fromkeys(row for _, row in success.index))
+    lines = [
+        [
+            str(number),
+            describe(experiments[number]),
+            *(f"{success[number, row]:.1f} / {accuracy[number, row]:.1f}" for row in rows),
+        ]
+        for number in dict.fromkeys(number for number, _ in success.index)
+    ]
+    return _markdown(pd.DataFrame(lines, columns=["exp.", "attack", *rows]))
+
+
 def headline(tables: dict[str, pd.DataFrame], experiments: dict[int, dict]) -> str:
-    """The README's table: one line an experiment, means over seeds."""
-    head = ["exp.", "attack", "clean acc.", "ASR", "oracle AUROC"]
-    for rule in ("ours", "refined"):
-        head += [f"{rule}: AUROC", "control", "ASR after", "clean acc. after"]
-    lines = []
+    """The README's table: one line an experiment, means over seeds; for each rule that has a control its scores and effect."""
     cells = {name: table.set_index(["experiment", "row", "column"])["value"] for name, table in tables.items()}
+    scored = tables["table4"]
+    rules = list(dict.fromkeys(scored.loc[scored["column"] == "auroc_permuted_masks", "row"]))
+    head, lines = ["exp.", "attack", "clean acc.", "ASR", "oracle AUROC"], []
+    for rule in rules:
+        head += [f"{rule}: AUROC", "control", "ASR after", "clean acc. after"]
     for number in attacked(experiments):
         experiment = experiments[number]
         last = round(100 * experiment["alphas"][-1])
         oracle = "auroc" if len(experiment["alphas"]) == 1 else f"auroc_alpha{last}"
-        line = [str(number), describe(experiment), f"{cells['table3'][number, 'none', 'clean_accuracy']:.1f}"]
-        line += [f"{cells['table6'][number, 'none', 'asr']:.1f}", f"{cells['table2'][number, 'oracle', oracle]:.1f}"]
-        for rule in ("ours", "refined"):
-            line += [f"{cells['table4'][number, rule, column]:.1f}" for column in ("auroc_scores", "auroc_permuted_masks")]
-            line += [f"{cells['table6'][number, rule, 'asr']:.1f}", f"{cells['table3'][number, rule, 'clean_accuracy']:.1f}"]
-        lines.append(line)
+        wanted = [("table3", "none", "clean_accuracy"), ("table6", "none", "asr"), ("table2", "oracle", oracle)]
+        for rule in rules:
+            wanted += [("table4", rule, column) for column in ("auroc_scores", "auroc_permuted_masks")]
+            wanted += [("table6", rule, "asr"), ("table3", rule, "clean_accuracy")]
+        values = [cells[table].get((number, row, column), default=None) for table, row, column in wanted]
+        lines.append([str(number), describe(experiment), *("-" if value is None else f"{value:.1f}" for value in values)])
     return _markdown(pd.DataFrame(lines, columns=head))

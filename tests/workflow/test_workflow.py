@@ -1,5 +1,7 @@
 """The real Snakefile, end to end, on a tiny configuration, in a folder with spaces in its name."""
 
+import base64
+import json
 import os
 import re
 import shutil
@@ -176,9 +178,36 @@ def test_comparisons_are_made_on_request(folder):
     assert set(choices["seeds"]) == {"0 3"}
 
 
-def test_removal_takes_the_highest_scores_and_no_more(folder):
-    import json
+def test_the_report_is_one_file_that_holds_every_table_and_figure(folder):
+    code, text = snakemake(folder, "report_pages")
+    assert code == 0, text[-3000:]
+    code, text = snakemake(folder, "report_pages", "--report", "report.html")
+    assert code == 0, text[-3000:]
+    whole = (folder / "report.html").read_text(encoding="utf-8")
+    held = {Path(path).stem: entry for path, entry in json.loads(re.search(r"var results = (.*);\n", whole)[1]).items()}
+    tables = [f"table{number}" for number in (1, 2, 3, 4, 6)] + ["defenses", "compute"]
+    figures = [f"figure{number}" for number in range(3, 11)]
+    assert set(held) == {*tables, *figures, "cost", "rulegraph"}
+    assert {"2 Attacks", "8 Workflow"} < set(json.loads(re.search(r"var categories = (.*);\n", whole)[1]))
+    fetched = re.compile(r"<(?:script|link|img|iframe)[^>]*?(?:src|href) *= *[\"']?(?!data:)|@import", re.IGNORECASE)
+    assert not fetched.search(whole)
+    for name, entry in held.items():
+        assert entry["mime_type"] == "text/html"
+        page = base64.b64decode(entry["data_uri"].split("base64,")[1]).decode()
+        assert not fetched.search(page)
+        assert f"<h1>{entry['labels']['table or figure']}</h1>" in page
+        parts = ["What to look at.", "In the paper."] + ["Here."] * (name != "rulegraph")
+        assert re.findall(r"<strong>(.*?)</strong>", entry["caption"]) == re.findall(r"<p><b>(.*?)</b>", page) == parts
+        if name in figures:
+            assert base64.b64encode((folder / f"figures/tiny/{name}.png").read_bytes()).decode() in page
+        elif name in tables:
+            assert base64.b64encode((folder / RESULTS / f"tables/{name}.csv").read_bytes()).decode() in page
+    asr = pd.read_csv(folder / RESULTS / "tables/table6.csv").set_index(["experiment", "row"])["value"]
+    assert f"highest success is {asr[:, 'ours'].max():.1f} %" in held["table6"]["caption"].replace("\n", " ")
+    assert "the attacks succeed on" in json.loads(re.search(r"var workflow_desc = (.*);\n", whole)[1])
 
+
+def test_removal_takes_the_highest_scores_and_no_more(folder):
     for seed in (0, 3):
         place = folder / RESULTS / f"exp2/seed{seed}"
         removed = json.loads((place / "defenses/refined.json").read_text())["removed"]
@@ -314,8 +343,6 @@ def test_a_bad_value_ends_in_one_sentence_and_exit_code_2(tmp_path, change, name
 
 
 def test_the_record_says_which_images_were_read(folder):
-    import json
-
     source = json.loads((folder / RESULTS / "images/source.json").read_text())
     assert source["origin"].startswith("scikit-learn ")
     assert json.loads((folder / RESULTS / "provenance.json").read_text())["images"] == source
@@ -327,8 +354,6 @@ def other_images(config):
 
 
 def test_cifar10_is_read_from_the_configured_folder(tmp_path, monkeypatch):
-    import json
-
     monkeypatch.delenv("CIFAR10_ROOT", raising=False)
     (tmp_path / "my images").mkdir()
     black = {f"x_{part}": np.zeros((size, 32, 32, 3), np.uint8) for part, size in (("train", 50_000), ("test", 10_000))}

@@ -66,8 +66,9 @@ def panel(axes: Axes, weights: np.ndarray, poisoned: np.ndarray) -> None:
     for number, (name, (color, dashes, mark)) in enumerate(LOOKS.items()):
         heights, mean = histogram(weights, *pairs[name], edges)
         highest = max(highest, heights.max())
-        axes.stairs(heights, edges, fill=True, color=color, alpha=0.35, linewidth=0)
-        axes.stairs(heights, edges, color=color, linestyle=dashes, linewidth=0.8)
+        if name != "poison to clean":  # nearly the same as clean to clean, so that two fills would look like one
+            axes.stairs(heights, edges, fill=True, color=color, alpha=0.3, linewidth=0)
+        axes.stairs(heights, edges, color=color, linestyle=dashes, linewidth=1, label=f"_{name}")
         # One above the other: the means of two groups may be equal.
         place = {"transform": axes.get_xaxis_transform(), "clip_on": False}
         axes.plot([mean], [0.86 + 0.06 * number], mark, markersize=3.2, color=color, label=name, **place)

@@ -50,7 +50,7 @@ def scatter(axes: Axes, arrays: Arrays) -> None:
     x, y, poisoned = arrays["estimate_half"], arrays["measured_half"], arrays["poisoned"]
     slope, intercept, correlation = fit_line(x[poisoned], y[poisoned])
     slope_all, _, correlation_all = fit_line(x, y)
-    ends = np.array([x.min(), x.max()])
+    ends = np.array([x[poisoned].min(), x[poisoned].max()])  # no further: nothing was fitted there
     look = {"linewidths": 0, "alpha": 0.6, "rasterized": True}
     axes.scatter(x[poisoned], y[poisoned], 8, style.POISONED, marker="^", label="poisoned", zorder=2.1, **look)
     axes.plot(ends, intercept + slope * ends, style.FIT, linestyle=style.DASHED, linewidth=1.3, label="fit to poisoned")

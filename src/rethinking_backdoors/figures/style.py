@@ -80,7 +80,7 @@ def grid(count: int, sharey: bool = False) -> tuple[Figure, list[Axes]]:
 
 def entitle(axes: list[Axes], experiments: list[int], titles: dict[int, str]) -> None:
     """Titles of the panels: "Exp. 1" and below it attack and trigger; the first lines of a row stand level."""
-    width = 26 if len(axes) > 2 else 40
+    width = 24 if len(axes) > 2 else 40
     lines = [textwrap.wrap(titles[experiment], width) for experiment in experiments]
     for number, (panel, experiment, words) in enumerate(zip(axes, experiments, lines, strict=True)):
         start = number - number % COLUMNS

@@ -1,15 +1,11 @@
-"""What came out, in sentences that are computed: from the tables that a run wrote, and from what its figures are drawn from."""
+"""What came out, from the tables that a run wrote."""
 
 from collections.abc import Callable, Iterable
 
-import numpy as np
 import pandas as pd
 
-from rethinking_backdoors.figures import figure9
-from rethinking_backdoors.figures.panels import chosen, fit
-
-# An attack is stopped if it succeeds on at most this share (percent) of the triggered images; the paper's highest is 3.56.
-STOPPED = 5.0
+# An attack is stopped if it succeeds on at most this share (percent) of the triggered images: with ten classes, that of chance.
+STOPPED = 10.0
 # Poisoned accuracy is restored if it comes within so many points of clean accuracy; the paper's largest gap is 0.92.
 RESTORED = 1.0
 Table = pd.DataFrame
@@ -66,8 +62,8 @@ def oracle(tables: dict[str, Table]) -> str:
         if name.startswith("auroc_alpha"):
             for experiment, value in column(table, "oracle", name).items():
                 percent = name.removeprefix("auroc_alpha")
-                before = f"with its first subset fraction {first[experiment]:.1f}"
-                text += f" Experiment {experiment} has {value:.1f} with subsets of {percent} %, {before}."
+                before = f"{first[experiment]:.1f} with those of its first fraction"
+                text += f" Experiment {experiment} has {value:.1f} with subsets of {percent} % and {before}."
     return text
 
 
@@ -181,7 +177,10 @@ def verdicts(name: str, what: str) -> Callable[[dict[str, Table]], str]:
     """How often each verdict was given, for the tables that end in verdicts."""
 
     def sentence(tables: dict[str, Table]) -> str:
-        counts = tables[name]["verdict"].value_counts()
+        table = tables[name]
+        if name == "claims":  # the paper's own, over all experiments
+            table = table[(table["experiment"] == "all") & table["claimed"]]
+        counts = table["verdict"].value_counts()
         return f"Of {counts.sum()} {what}: {words(f'{count} {verdict}' for verdict, count in counts.items())}."
 
     return sentence
@@ -204,67 +203,6 @@ TABLES: dict[str, Callable[[dict[str, Table]], str]] = {
 }
 
 
-def rises(strengths: dict[int, dict[str, np.ndarray]], shown: Iterable[int]) -> str:
-    """Figures 3, 5 and 7: least-squares slopes of the group means, in logits for each further poisoned example."""
-    slopes = {}
-    for number in shown:
-        arrays = strengths[number]
-        known = np.isfinite(arrays["g_poisoned"]) & np.isfinite(arrays["g_clean"])
-        slopes[number] = [fit(arrays["k"][known], arrays[f"g_{group}"][known])[0] for group in ("poisoned", "clean")]
-    text = words(f"{poisoned:+.3f} and {clean:+.3f} in experiment {number}" for number, (poisoned, clean) in slopes.items())
-    return f"With every further poisoned example the mean margins of poisoned and of clean examples change by {text} (logits)."
-
-
-def agreement(strengths: dict[int, dict[str, np.ndarray]], shown: Iterable[int]) -> str:
-    """Figures 4 and 8: slope and correlation of measured on estimated strength."""
-    parts = []
-    for number in shown:
-        arrays = strengths[number]
-        x, y, poisoned = arrays["estimate_half"], arrays["measured_half"], arrays["poisoned"]
-        (slope, _, r), (_, _, everyone) = fit(x[poisoned], y[poisoned]), fit(x, y)
-        parts.append(f"{slope:.2f} and {r:.2f} in experiment {number} ({everyone:.2f} over all examples)")
-    return f"Among the poisoned examples slope and correlation are {words(parts)}."
-
-
-def pairs(weights: dict[int, np.ndarray], poisoned: dict[int, np.ndarray]) -> str:
-    """Figure 9: the mean weight of each group of pairs."""
-    means = {number: _means(weights[number], poisoned[number]) for number in sorted(weights)}
-    first = [number for number, (clean, between, poison) in means.items() if poison > max(clean, between)]
-    listed = words(
-        f"{poison:+.4f} / {between:+.4f} / {clean:+.4f} in experiment {number}"
-        for number, (clean, between, poison) in means.items()
-    )
-    return (
-        f"Poison-to-poison weights are the largest on average in {experiments(first, means)}. Means of poison to poison / "
-        f"poison to clean / clean to clean (logits): {listed}."
-    )
-
-
-def _means(weights: np.ndarray, poisoned: np.ndarray) -> list[float]:
-    """Clean to clean, poison to clean, poison to poison."""
-    edges = np.array([-1.0, 1.0])
-    return [figure9.histogram(weights, *group, edges)[1] for group in figure9.groups(weights, poisoned).values()]
-
-
-def changes(images: np.ndarray, poisons: dict[int, dict[str, np.ndarray]]) -> str:
-    """Figure 6: how many pixels differ between a poisoned image and its original, and by how much."""
-    parts = []
-    for number, poison in sorted(poisons.items()):
-        difference = poison["image"].astype(float) - images[poison["index"]]
-        pixels = (difference != 0).any(axis=3).sum((1, 2)).mean()
-        length = np.sqrt((difference**2).sum((1, 2, 3))).mean()
-        parts.append(f"{pixels:.1f} pixels and {length:.0f} in experiment {number}")
-    listed = words(parts)
-    return f"A poisoned image differs from its original in, on average (pixels, and L2 distance on the scale 0..255): {listed}."
-
-
-# From the arrays that a figure is drawn from, by its name. The arguments are those of its ``draw``.
-FIGURES: dict[str, Callable[..., str]] = {
-    "figure3": lambda strengths, titles: rises(strengths, chosen(strengths, 5)),
-    "figure4": lambda strengths, titles: agreement(strengths, chosen(strengths, 8)),
-    "figure5": lambda strengths, titles: rises(strengths, chosen(strengths, 2)),
-    "figure6": lambda images, poisons, triggers, titles: changes(images, poisons),
-    "figure7": lambda strengths, titles: rises(strengths, sorted(strengths)),
-    "figure8": lambda strengths, titles: agreement(strengths, sorted(strengths)),
-    "figure9": lambda weights, poisoned, titles: pairs(weights, poisoned),
-}
+def listed(parts: dict[int, str]) -> str:
+    """ "1: ...; 2: ..." by experiment, or without the number where there is one experiment only."""
+    return "; ".join(f"{number}: {part}" for number, part in parts.items()) if len(parts) > 1 else words(parts.values())
