@@ -36,7 +36,11 @@ def verify(published: dict[str, Any], config: dict[str, Any], tables: dict[str, 
         published: see ``published.read``. config: the configuration of the run.
         tables: by name ("table1", "figure7"), with experiment, row, column, value, low, high, seeds.
     """
-    cells = {name: table.set_index(["experiment", "row", "column"]) for name, table in tables.items()}
+    cells = {
+        (name, line.experiment, line.row, line.column): (line.value, line.low, line.high, line.seeds)
+        for name, table in tables.items()
+        for line in table.itertuples()
+    }
     return pd.DataFrame([_line(number, published, config, cells) for number in numbers(published)], columns=COLUMNS)
 
 
@@ -49,17 +53,13 @@ def means(seeds: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(name): part.drop(columns="table") for name, part in whole.groupby("table")}
 
 
-def _line(number: Number, published: dict[str, Any], config: dict[str, Any], cells: dict[str, pd.DataFrame]) -> tuple:
+def _line(number: Number, published: dict[str, Any], config: dict[str, Any], cells: dict[tuple, tuple]) -> tuple:
     """One line of the table."""
-    column, key = our_column(number, config), None
-    if column is not None:
-        key = (number.experiment, number.row, column)
-    found = key is not None and number.table in cells and key in cells[number.table].index
-    value, low, high, seeds = cells[number.table].loc[key, ["value", "low", "high", "seeds"]] if found else [np.nan] * 3 + [0]
+    at = (number.table, number.experiment, number.row)
+    value, low, high, seeds = cells.get((*at, our_column(number, config)), (np.nan, np.nan, np.nan, 0))
     verdict, note = judge(number, published, config, (value, low, high))
     said = "; ".join(filter(None, [note, number.note]))
-    at = (number.where, number.table, number.experiment, number.row, number.column)
-    return (*at, number.value, value, low, high, int(seeds), number.tolerance, verdict, said)
+    return (number.where, *at, number.column, number.value, value, low, high, seeds, number.tolerance, verdict, said)
 
 
 def our_column(number: Number, config: dict[str, Any]) -> str | None:
