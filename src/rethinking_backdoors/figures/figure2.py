@@ -71,7 +71,8 @@ def bars(axes: Axes, groups: list[str], series: list[tuple[str, str, pd.DataFram
         axes.errorbar(at, value, error, fmt="none", ecolor="#333333", elinewidth=0.8, capsize=1.5)
     axes.set_xticks(np.arange(len(groups)), groups)
     axes.tick_params(axis="x", length=0)
-    axes.set_ylim(0, 100)
+    axes.set_ylim(0, 132)  # room for the legend
+    axes.set_yticks(range(0, 101, 20))
 
 
 def natural(axes: Axes, table: pd.DataFrame, sizes: list[str]) -> None:
@@ -99,8 +100,6 @@ def detection(axes: Axes, table: pd.DataFrame, removed: float) -> None:
     bars(axes, rows * 2, [("scores", MOVED, pd.concat(real)), ("permuted masks", style.CLEAN, pd.concat(permuted))])
     axes.tick_params(axis="x", labelsize=6)
     axes.set_ylabel("percent")
-    axes.set_ylim(0, 119)
-    axes.set_yticks(range(0, 101, 20))
     axes.legend(loc="upper center", ncols=2)
 
 
