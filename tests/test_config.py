@@ -88,3 +88,20 @@ def test_an_adversarial_attack_needs_its_section():
     del config["adversary"]
     with pytest.raises(InputError, match="adversary"):
         check(config, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (changed("figure2", "detected", 7), "detected must be one of counts"),
+        (changed("figure2", "object", "size", [0.5, 0.4]), "figure2.object"),
+        (changed("figure2", "object", "parts", 0, "shape", "star"), "figure2.object.parts.0"),
+        (changed("figure2", "object", "parts", 0, "points", [[0, 0], [1, 2]]), "figure2.object.parts.0.points.1.1"),
+        (changed("figure2", "natural", "sizes", [3]), "figure2.natural.sizes"),
+        (changed("experiments", 0, "experiment", 20), "number 20"),
+    ],
+)
+def test_a_wrong_value_of_figure_2_is_named(change, named):
+    with pytest.raises(InputError) as error:
+        check(change, SCHEMA)
+    assert named in str(error.value)

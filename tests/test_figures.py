@@ -2,11 +2,12 @@
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
 from rethinking_backdoors.attacks.triggers import stamp_test, stamp_train
-from rethinking_backdoors.figures import figure3, figure4, figure5, figure6, figure7, figure8, figure9, figure11, style
+from rethinking_backdoors.figures import figure2, figure3, figure4, figure5, figure6, figure7, figure8, figure9, figure11, style
 
 N, P = 60, 12
 TITLES = {number: f"attack {number}, a trigger" for number in range(1, 9)}
@@ -236,3 +237,40 @@ def test_drawing_leaves_matplotlibs_settings_alone(strengths):
     assert dict(matplotlib.rcParams) == before
     with style.theme():
         assert matplotlib.rcParams["pdf.fonttype"] == 42
+
+
+def unplanted_table() -> pd.DataFrame:
+    """Every number of Figure 2: the share grows with the count; the pattern moves 5 and 60 percent; ours finds 20, refined 90."""
+    rows = [("object", str(count), name, value) for count in (0, 5, 10) for name, value in (("assigned", 4.0 * count),)]
+    rows += [("object", str(count), "assigned_without", 1.0) for count in (0, 5, 10)]
+    moved = {"before": 1, "size 3": 5, "control 3": 2, "size 4": 60, "control 4": 3}
+    rows += [("natural", row, "assigned", value) for row, value in moved.items()]
+    for column in ("auroc_within_class", "modified_caught"):
+        found = {"oracle": 100, "ours": 20, "ours, permuted masks": 15, "refined": 90, "refined, permuted masks": 55}
+        rows += [("detection", row, column, value) for row, value in found.items()]
+    table = pd.DataFrame(rows, columns=["part", "row", "column", "value"])
+    return table.assign(low=table["value"] - 1, high=table["value"] + 2)
+
+
+def test_figure_2_shows_its_numbers_and_pictures(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1), dtype=np.uint8)
+    pictures = {"object_class": 1, "natural_class": 2, "detected": 5, "removed": 0.1, "object_trained": images}
+    for part, keys in (("object", ["after"]), ("natural", ["after_3", "after_4"])):
+        for key in ["before", *keys]:
+            pictures |= {f"{part}_{key}": images, f"{part}_predicted_{key}": np.array([0, 1, 2, 2])}
+    figure = figure2.draw(unplanted_table(), pictures, ["zero", "one", "two"])
+    *_, one, two, three = [axes for part in figure.subfigs for axes in (*(a for s in part.subfigs for a in s.axes), *part.axes)]
+    curves = {line.get_label(): list(line.get_ydata()) for line in one.lines[:2]}
+    assert curves == {"with the object": [0, 20, 40], "without": [1, 1, 1]}
+    assert one.lines[2].get_xdata()[0] == 5
+    heights = [[bar.get_height() for bar in container] for container in two.containers if hasattr(container, "patches")]
+    assert heights[0] == [1, 5, 60]
+    assert heights[1][1:] == [2, 3]
+    heights = [[bar.get_height() for bar in container] for container in three.containers if hasattr(container, "patches")]
+    assert heights[0] == [100, 20, 90] * 2
+    assert [label.get_text() for label in three.get_xticklabels()] == ["oracle", "ours", "refined"] * 2
+    titles = [axes.get_title() for axes in figure.subfigs[0].subfigs[0].axes]
+    assert titles == ["one"] * 4 + ["zero", "one", "two", "two"] * 2
+    moved = [to_hex(axes.title.get_color()).upper() for axes in figure.subfigs[0].subfigs[1].axes[:4]]
+    assert moved == ["#000000", "#000000", style.POISONED.upper(), style.POISONED.upper()]
+    style.save(figure, tmp_path / "figure2")

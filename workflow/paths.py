@@ -43,12 +43,13 @@ PLANNED = EXPERIMENTS | figure2_experiment(config)
 MOVED = f"{RESULTS}/figure2/moved.csv"
 PICTURES = f"{RESULTS}/figure2/pictures.npz"
 FIGURE2_TABLE = f"{RESULTS}/tables/figure2.csv"
-UNPLANTED = [FIGURE2_TABLE] * ("figure2" in config)
+# A part of the experiments (key `only`) is run without it.
+UNPLANTED = [FIGURE2_TABLE] * ("figure2" in config and "only" not in config)
 COMPARED = f"{RESULTS}/comparisons/{{comparison}}/exp{{e}}.csv"
 COMPARISON = f"{RESULTS}/tables/{{comparison}}.csv"
 # The other comparisons are made on request.
 COMPARED_BY_DEFAULT = [COMPARISON.format(comparison="compute")] * ("compute" in COMPARISONS)
-DRAWN = ["figure2"] * ("figure2" in config) + [f"figure{number}" for number in range(3, 10)]
+DRAWN = ["figure2"] * len(UNPLANTED) + [f"figure{number}" for number in range(3, 10)]
 DRAWN += ["figure10"] * ("compute" in COMPARISONS) + ["figure11"]
 FIGURES = [f"figures/{DATASET}/{name}.{kind}" for name in DRAWN for kind in ("png", "pdf")]
 FOUND = f"{RESULTS}/findings/{{figure}}.txt"

@@ -81,6 +81,7 @@ def _check_sense(config: dict[str, Any]) -> None:
 
 
 def _check_figure2(figure2: dict[str, Any], names: list[int]) -> None:
+    """What a schema cannot say of the section ``figure2``; ``names`` are the experiments' numbers."""
     if FIGURE2 in names:
         raise InputError(f"The configuration is wrong at experiments: number {FIGURE2} is that of the section figure2.")
     if figure2["detected"] not in figure2["counts"]:

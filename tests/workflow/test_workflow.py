@@ -53,11 +53,11 @@ def variant(tmp_path, change):
 
 
 def test_every_promised_file_is_there(folder):
-    tables = ["seeds", "table1", "table2", "table3", "table4", "table6", "defenses", "evidence"]
+    tables = ["seeds", "table1", "table2", "table3", "table4", "table6", "defenses", "evidence", "figure2"]
     answers = ["verification.csv", "verification.md", "claims.csv"]
     expected = [RESULTS / name for name in answers]
     expected += [RESULTS / "tables" / f"{name}.csv" for name in tables] + [RESULTS / "summary.md", RESULTS / "cost.csv"]
-    expected += [Path("figures/tiny") / f"figure{number}.{kind}" for number in range(3, 12) for kind in ("png", "pdf")]
+    expected += [Path("figures/tiny") / f"figure{number}.{kind}" for number in range(2, 12) for kind in ("png", "pdf")]
     expected += [RESULTS / f"exp{e}/seed{s}" / name for e in (0, 2, 5) for s in (0, 3) for name in ("poison.npz", "attack.json")]
     assert [path for path in expected if not (folder / path).is_file()] == []
 
@@ -166,6 +166,59 @@ def test_the_answer_can_be_asked_for_alone_and_of_a_part(tmp_path):
     assert not {"figure3", "summary", "record"} & set(jobs)
 
 
+def test_figure_2_has_every_number_and_stays_out_of_the_other_tables(folder):
+    table = pd.read_csv(folder / RESULTS / "tables/figure2.csv").set_index(["part", "row", "column"])
+    rows = [("object", str(count), name) for count in (0, 5, 10) for name in ("assigned", "assigned_without", "accuracy")]
+    rows += [("natural", row, "assigned") for row in ("before", "size 3", "control 3", "size 4", "control 4")]
+    scored = ["oracle", "ours", "refined", "ours, permuted masks", "refined, permuted masks"]
+    columns = ["auroc", "auroc_within_class", "modified_caught", "removed_modified"]
+    rows += [("detection", row, column) for row in scored for column in columns]
+    assert not table.loc[rows, ["value", "low", "high"]].isna().any(axis=None)
+    assert (table["seeds"] == 2).all()
+    poison = np.load(folder / RESULTS / "exp20/seed3/poison.npz")
+    images = np.load(folder / RESULTS / "images/seed3.npz")
+    assert len(poison["index"]) == 10
+    assert (images["train_label"][poison["index"]] == 8).all()
+    assert (poison["image"] != images["train_image"][poison["index"]]).any((1, 2, 3)).all()
+    assert np.load(folder / RESULTS / "exp20/seed3/alpha50/margins/00001.npy").shape == (40, 200)
+    assert 20 not in set(pd.read_csv(folder / RESULTS / "tables/seeds.csv")["experiment"])
+    assert not (folder / RESULTS / "exp20/seed3/train.beton").exists()
+
+
+def test_figure_2_of_a_folder_of_ones_own_images(tmp_path):
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for name, color in (("cat", (150, 90, 40)), ("sky", (60, 110, 200))):
+        (tmp_path / "my images" / name).mkdir(parents=True)
+        for number in range(60):
+            pixels = (np.array(color) + rng.integers(-40, 40, (40, 48, 3))).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "my images" / name / f"{number}.png")
+    config = yaml.safe_load((ROOT / "config/image_folder.yaml").read_text())
+    config["images"] |= {"folder": "my images", "side": 32, "train": 60, "test": 20, "spare": 40}
+    config["figure2"] |= {"counts": [0, 15], "detected": 15, "models": 32, "restarts": 2, "tested": 20}
+    config["figure2"]["natural"] |= {"sizes": [8, 12], "candidates": 3, "tried": 5}
+    config["features"] |= {"patches": 8, "components": 10}
+    config["training"] |= {"batch_size": 10, "hidden": 8}
+    config["rules"] = {name: {**rule, "sizes": [10, 20]} for name, rule in config["rules"].items()}
+    config |= {"seeds": [0, 1], "deployed": {"models": 2}}
+    config["experiments"][0]["poisoned"] = 5
+    (tmp_path / "folder.yaml").write_text(yaml.safe_dump(config))
+    code, text = snakemake(tmp_path, "figures/image_folder/figure2.png", config=tmp_path / "folder.yaml")
+    assert code == 0, text[-3000:]
+    table = pd.read_csv(tmp_path / "results/image_folder/tables/figure2.csv").set_index(["part", "row", "column"])["value"]
+    # Brown and blue: any network tells them apart, and a piece of the sky that covers some of an image is only some of it.
+    assert table["object", "0", "accuracy_without"] > 90
+    assert {row for part, row, _ in table.index if part == "natural"} == {
+        "before",
+        "size 8",
+        "control 8",
+        "size 12",
+        "control 12",
+    }
+    assert (tmp_path / "figures/image_folder/figure2.png").is_file()
+
+
 def test_comparisons_are_made_on_request(folder):
     names = ["released", "choices"]
     code, text = snakemake(folder, *(RESULTS / f"tables/{name}.csv" for name in names))
@@ -258,6 +311,7 @@ def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(folder, tmp_
     assert "train" not in plan
     assert "datamodel" not in plan
     # Four settings by one rule, one of them without an attack; the control runs both rules.
+    # Figure 2 has a number of restarts of its own.
     assert (plan["detect"], plan["control"], plan["defend"]) == (4, 3, 3)
     assert not {"representations", "baseline"} & set(plan)
 
@@ -281,7 +335,7 @@ def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(folder, tmp_
         config["training"]["epochs"] = 5
 
     plan = planned(folder, config=variant(tmp_path, other_training))
-    assert plan["train"] == 8
+    assert plan["train"] == 10
     assert not {"images", "adversary", "poison", "beton"} & set(plan)
 
 
@@ -389,9 +443,10 @@ def test_missing_data_end_in_one_sentence(tmp_path, monkeypatch):
 def test_the_whole_paper_can_be_planned_without_data(tmp_path, monkeypatch):
     monkeypatch.delenv("CIFAR10_ROOT", raising=False)
     plan = planned(tmp_path, config=ROOT / "config/cifar10.yaml")
-    # Eight experiments, the second with two subset fractions, and one without an attack: 100 shards of 1,000 models each.
-    assert plan["train"] == 1000
-    assert (plan["poison"], plan["datamodel"], plan["detect"], plan["retrain"], plan["baseline"]) == (9, 10, 20, 9, 36)
+    # Eight experiments, the second with two subset fractions, and one without an attack: 100 shards of 1,000 models each; 20 shards
+    # for Figure 2.
+    assert plan["train"] == 1020
+    assert (plan["poison"], plan["datamodel"], plan["detect"], plan["retrain"], plan["baseline"]) == (10, 11, 22, 9, 36)
     assert sum(plan.values()) < 1500
 
 

@@ -52,8 +52,8 @@ def curve(axes: Axes, table: pd.DataFrame, detected: int) -> None:
     axes.axvline(detected, color=style.NEUTRAL, linestyle=style.DOTTED, linewidth=0.8)
     axes.set_xlabel("modified training images")
     axes.set_ylabel("assigned to the class (%)")
-    axes.set_ylim(0, None)
-    axes.legend(loc="upper left")
+    axes.set_ylim(0, 1.35 * _cells(table, "object", "assigned")["value"].max())
+    axes.legend(loc="upper left", handlelength=1.6)
 
 
 def bars(axes: Axes, groups: list[str], series: list[tuple[str, str, pd.DataFrame]]) -> None:
@@ -71,7 +71,8 @@ def bars(axes: Axes, groups: list[str], series: list[tuple[str, str, pd.DataFram
         axes.errorbar(at, value, error, fmt="none", ecolor="#333333", elinewidth=0.8, capsize=1.5)
     axes.set_xticks(np.arange(len(groups)), groups)
     axes.tick_params(axis="x", length=0)
-    axes.set_ylim(0, 100)
+    axes.set_ylim(0, 132)  # room for the legend
+    axes.set_yticks(range(0, 101, 20))
 
 
 def natural(axes: Axes, table: pd.DataFrame, sizes: list[str]) -> None:
@@ -99,8 +100,6 @@ def detection(axes: Axes, table: pd.DataFrame, removed: float) -> None:
     bars(axes, rows * 2, [("scores", MOVED, pd.concat(real)), ("permuted masks", style.CLEAN, pd.concat(permuted))])
     axes.tick_params(axis="x", labelsize=6)
     axes.set_ylabel("percent")
-    axes.set_ylim(0, 119)
-    axes.set_yticks(range(0, 101, 20))
     axes.legend(loc="upper center", ncols=2)
 
 
@@ -126,7 +125,7 @@ def draw(table: pd.DataFrame, pictures: Arrays, names: list[str]) -> Figure:
         ("with object", "object_after", "object_predicted_after"),
     ]
     strip(left, [trained, *_tested(pictures, names, planted, keys)])
-    right.suptitle(f"(b) a piece of a training image of \u201c{found}\u201d; training unchanged", fontsize=8)
+    right.suptitle(f"(b) a piece of one \u201c{found}\u201d; nothing planted", fontsize=8)
     keys = [("test, before", "natural_before", "natural_predicted_before")]
     keys += [(f"{size} pixels", f"natural_after_{size}", f"natural_predicted_after_{size}") for size in sizes]
     strip(right, _tested(pictures, names, found, keys))
