@@ -98,7 +98,7 @@ def test_an_adversarial_attack_needs_its_section():
         (changed("figure2", "object", "parts", 0, "shape", "star"), "figure2.object.parts.0"),
         (changed("figure2", "object", "parts", 0, "points", [[0, 0], [1, 2]]), "figure2.object.parts.0.points.1.1"),
         (changed("figure2", "natural", "sizes", [3]), "figure2.natural.sizes"),
-        (changed("experiments", 0, "experiment", 20), "number 20"),
+        (changed("experiments", 1, "experiment", 20), "number 20"),
     ],
 )
 def test_a_wrong_value_of_figure_2_is_named(change, named):

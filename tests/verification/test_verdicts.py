@@ -66,8 +66,8 @@ def test_a_setting_concerns_what_depends_on_it():
     assert all(verdicts(lambda config: None))
     assert verdicts(lambda config: config["models"].update(count=2000)) == [True, True, False, False, False, False]
     assert verdicts(lambda config: config["rules"]["ours"].update(restarts=100)) == [True] * 4 + [False] * 2
-    assert verdicts(lambda config: config["experiments"][0].update(removed=0.2)) == [True] * 4 + [False, True]
-    assert verdicts(lambda config: config["experiments"][0].update(poisoned=700)) == [False, True] * 3
+    assert verdicts(lambda config: config["experiments"][1].update(removed=0.2)) == [True] * 4 + [False, True]
+    assert verdicts(lambda config: config["experiments"][1].update(poisoned=700)) == [False, True] * 3
     assert not any(verdicts(lambda config: config["training"].update(network="mlp")))
     moved = {"one_pixel": [[{"rows": [1, 1], "columns": [0, 0], "color": [1, 0, 0]}]]}
     assert verdicts(lambda config: config["triggers"].update(moved)) == [False, True] * 3
@@ -75,7 +75,7 @@ def test_a_setting_concerns_what_depends_on_it():
 
 def test_another_subset_fraction_is_another_number():
     config = deepcopy(PAPER)
-    config["experiments"][0]["alphas"] = [0.4]
+    config["experiments"][1]["alphas"] = [0.4]
     verified = verify(FACTS, config, as_published())
     of_one = verified[(verified["experiment"] == 1) & verified["where"].isin(["Table 2", "Table 4"])]
     assert of_one["verdict"].tolist() == ["not run", "not run"]

@@ -243,10 +243,10 @@ def test_the_report_is_one_file_that_holds_every_table_and_figure(folder):
     assert code == 0, text[-3000:]
     whole = (folder / "report.html").read_text(encoding="utf-8")
     held = {Path(path).stem: entry for path, entry in embedded(whole, "results").items()}
-    tables = [f"table{number}" for number in (1, 2, 3, 4, 6)] + ["defenses", "compute"]
-    figures = [f"figure{number}" for number in range(3, 11)]
+    tables = [f"table{number}" for number in (1, 2, 3, 4, 6)] + ["defenses", "compute", "claims", "verification"]
+    figures = [f"figure{number}" for number in range(2, 12)]
     assert set(held) == {*tables, *figures, "cost", "rulegraph"}
-    assert {"2 Attacks", "8 Workflow"} < set(embedded(whole, "categories"))
+    assert {"1 Did it replicate", "2 Attacks", "9 Workflow"} < set(embedded(whole, "categories"))
     fetched = re.compile(r"<(?:script|link|img|iframe)[^>]*?(?:src|href) *= *[\"']?(?:\w+:)?//|@import", re.IGNORECASE)
     assert not fetched.search(whole)
     for name, entry in held.items():
@@ -259,7 +259,8 @@ def test_the_report_is_one_file_that_holds_every_table_and_figure(folder):
         if name in figures:
             assert base64.b64encode((folder / f"figures/tiny/{name}.png").read_bytes()).decode() in page
         elif name in tables:
-            assert base64.b64encode((folder / RESULTS / f"tables/{name}.csv").read_bytes()).decode() in page
+            (path,) = (folder / RESULTS).glob(f"**/{name}.csv")
+            assert base64.b64encode(path.read_bytes()).decode() in page
     asr = pd.read_csv(folder / RESULTS / "tables/table6.csv").set_index(["experiment", "row"])["value"]
     assert f"highest success is {asr[:, 'ours'].max():.1f} %" in held["table6"]["caption"].replace("\n", " ")
     assert "the attacks succeed on" in embedded(whole, "workflow-desc")
@@ -443,8 +444,8 @@ def test_missing_data_end_in_one_sentence(tmp_path, monkeypatch):
 def test_the_whole_paper_can_be_planned_without_data(tmp_path, monkeypatch):
     monkeypatch.delenv("CIFAR10_ROOT", raising=False)
     plan = planned(tmp_path, config=ROOT / "config/cifar10.yaml")
-    # Eight experiments, the second with two subset fractions, and one without an attack: 100 shards of 1,000 models each; 20 shards
-    # for Figure 2.
+    # Eight experiments, the second with two subset fractions, and one without an attack: 100 shards of 1,000 models each; and
+    # 20 shards for Figure 2.
     assert plan["train"] == 1020
     assert (plan["poison"], plan["datamodel"], plan["detect"], plan["retrain"], plan["baseline"]) == (10, 11, 22, 9, 36)
     assert sum(plan.values()) < 1500
