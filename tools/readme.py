@@ -8,8 +8,9 @@ import pandas as pd
 from rethinking_backdoors.verification.answer import answer
 
 ROOT = Path(__file__).parents[1]
-BLOCK = re.compile(r"(<!-- results of (\w+): .*? -->\n)(.*?)(<!-- end of results -->)", re.DOTALL)
-
+# What a block shows: a section of a configuration's summary.
+SECTIONS = {"results": "In one table", "defenses": "The defenses in one table"}
+BLOCK = re.compile(r"(<!-- (results|defenses) of (\w+): .*? -->\n)(.*?)(<!-- end of \2 -->)", re.DOTALL)
 ANSWER = re.compile(r"(<!-- answer for ([\w ]+): .*? -->\n)(.*?)(<!-- end of answer -->)", re.DOTALL)
 
 
@@ -22,16 +23,17 @@ def replicated(datasets: list[str]) -> str:
     return answer(claims, {name: tables["verification"] for name, tables in read.items()})
 
 
-def results(dataset: str) -> str:
-    """The table of the section "In one table" of one configuration's summary."""
-    section = (ROOT / f"results/{dataset}/summary.md").read_text(encoding="utf-8").split("## In one table")[1].split("\n## ")[0]
+def table(kind: str, dataset: str) -> str:
+    """The table of one section of a configuration's summary."""
+    summary = (ROOT / f"results/{dataset}/summary.md").read_text(encoding="utf-8")
+    section = summary.split(f"## {SECTIONS[kind]}\n")[1].split("\n## ")[0]
     return section[section.index("| ") :].strip()
 
 
 def fresh(text: str) -> str:
     """The README with its tables made anew."""
     text = ANSWER.sub(lambda match: f"{match[1]}\n{replicated(match[2].split())}\n\n{match[4]}", text)
-    return BLOCK.sub(lambda match: f"{match[1]}\n{results(match[2])}\n\n{match[4]}", text)
+    return BLOCK.sub(lambda match: f"{match[1]}\n{table(match[2], match[3])}\n\n{match[5]}", text)
 
 
 if __name__ == "__main__":
