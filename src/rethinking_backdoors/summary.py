@@ -25,7 +25,8 @@ DEFENSES = """## The defenses in one table
 Attack success rate / clean accuracy of networks retrained without what each defense removes, means over seeds."""
 OVERVIEW = """A replication of Khaddaj et al., *Rethinking Backdoor Attacks*, ICML 2023. The sections on the left hold every
 table and figure on a page of its own, with what to look at, what the paper found, and what came out here; the numbers in
-these texts are computed from this run's tables. *Statistics* holds the running times of all rules. ``ours`` is the paper's rule (eq. 7 and 8), ``refined`` is this project's. What came out in short:"""
+these texts are computed from this run's tables. *Statistics* holds the running times of all rules. ``ours`` is the paper's rule
+(eq. 7 and 8), ``refined`` is this project's. What came out in short:"""
 
 
 def page(
