@@ -19,6 +19,7 @@ def write(path: str | Path, images: np.ndarray, labels: np.ndarray) -> None:
     Args:
         images: (n, H, W, C) uint8, kept exactly (an array field, no JPEG). labels: (n,) int64.
     """
+    _import_ffcv()
     from ffcv.fields import IntField, NDArrayField
     from ffcv.writer import DatasetWriter
 
@@ -69,12 +70,25 @@ def stream(
         raise InputError(f"{path} is truncated or no .beton file ({error}): delete it and run the workflow again.") from None
 
 
+@functools.cache
+def _import_ffcv() -> None:
+    """Imports ffcv without compiling: its random crops of JPEG images take six seconds to compile, and nothing here uses them."""
+    import numba
+
+    before, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, 1
+    try:
+        import ffcv  # noqa: F401
+    finally:
+        numba.config.DISABLE_JIT = before
+
+
 @functools.lru_cache(maxsize=4)
 def _loader(path: str, changed: int, batch_size: int, workers: int, count: int | None) -> Any:
     """A loader for ``count`` examples in the order of its indices, which ``stream`` exchanges epoch by epoch.
 
     It is kept, because every loader compiles its pipeline anew; ``changed``, the file's time, only tells old files from new.
     """
+    _import_ffcv()
     from ffcv.fields.basics import IntDecoder
     from ffcv.fields.ndarray import NDArrayDecoder
     from ffcv.loader import Loader, OrderOption
