@@ -156,3 +156,25 @@ def test_weights_and_triggers_of_figures():
     changed[:, 0, 0], changed[:, 0, 1] = 30, 40
     said = findings.FIGURES["figure6"](images, {1: {"index": np.array([1, 3]), "image": changed}}, {}, {})
     assert said.endswith("in experiment 1: 2.0 / 50.")
+
+
+def test_the_sentences_on_figure_2():
+    cells = {
+        ("object", "0"): {"assigned": 1.0, "assigned_without": 1.0},
+        ("object", "5"): {"assigned": 30.0, "assigned_without": 2.0},
+        ("object", "10"): {"assigned": 54.3, "assigned_without": 4.8},
+        ("natural", "before"): {"assigned": 4.0},
+        ("natural", "size 12"): {"assigned": 32.0},
+        ("natural", "control 12"): {"assigned": 7.0},
+    }
+    for rule, area in (("ours", 42.0), ("refined", 52.0)):
+        cells["detection", rule] = {"auroc_within_class": area, "modified_caught": 4.0}
+        cells["detection", f"{rule}, permuted masks"] = {"auroc_within_class": 48.0}
+    lines = [(*key, name, value) for key, measures in cells.items() for name, value in measures.items()]
+    table = pd.DataFrame(lines, columns=["part", "row", "column", "value"])
+    assert findings.FIGURES["figure2"](table, {}, {}) == (
+        "(a) With the object on 10 training images, 54.3 % of the test images with it go to its class (4.8 % without it). "
+        "(b) The pattern at 12 pixels moves 32.0 % to its class (4.0 % before, 7.0 % with pieces of other images). "
+        "``ours`` has an AUROC of 42.0 within the class (control 48.0) and removes 4.0 % of the modified images. "
+        "``refined`` has an AUROC of 52.0 within the class (control 48.0) and removes 4.0 % of the modified images."
+    )
