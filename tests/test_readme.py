@@ -9,7 +9,7 @@ def test_the_answer_and_the_results_are_those_of_the_committed_tables(monkeypatc
 
     text = (ROOT / "README.md").read_text()
     assert readme.fresh(text) == text
-    assert text.count("| 8 | clean label, two columns |") == 1
+    assert text.count("| 8 | clean label, two columns |") == 2  # what the rules find, and what every defense leaves
     assert text.count("| numbers | the 467 published numbers |") == 1
 
 
