@@ -10,13 +10,13 @@ with job(snakemake.log[0]):
     params, inputs, output, name = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards.defense
     for i, seed in enumerate(params.seeds):
 
-        def learner(images, labels, seed=i):
+        def learner(images, labels, number=i):
             # torch takes seconds to import: only defenses that train need it.
             from rethinking_backdoors.training import features
             from rethinking_backdoors.training.learner import Learner
 
             if inputs.features:
-                images = features.extract(images, features.load(inputs.features[seed], params.features))
+                images = features.extract(images, features.load(inputs.features[number], params.features))
             return Learner(images, labels, params.training, params.device)
 
         started, rng = time.perf_counter(), generator(root(params.dataset, int(snakemake.wildcards.e), seed), "defense", name)

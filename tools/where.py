@@ -9,7 +9,7 @@ for path, what in (
     (f"results/{dataset}/verification.md", "did it replicate: the paper's claims and numbers beside ours"),
     (f"results/{dataset}/summary.md", "every table in readable form, with intervals, controls and captions"),
     (f"results/{dataset}/tables/", "the same numbers as CSV, also seed by seed"),
-    (f"figures/{dataset}/", "Figures 3 to 9, PNG and PDF"),
+    (f"figures/{dataset}/", "Figures 2 to 11, PNG and PDF"),
     (f"results/{dataset}/cost.csv", "what each step cost"),
 ):
     print(f"  {Path(path).resolve()}{'/' if path.endswith('/') else ''}\n      {what}")

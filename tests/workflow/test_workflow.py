@@ -12,28 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
-
-ROOT = Path(__file__).parents[2]
-TINY = Path(__file__).parent / "tiny.yaml"
-RESULTS = Path("results/tiny")
-PART = "results/cifar10/part.yaml"
-
-
-def snakemake(folder, *arguments, config=TINY, snakefile=ROOT / "Snakefile"):
-    command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--directory", folder, "--cores", "2"]
-    done = subprocess.run([*map(str, [*command, *arguments, "--configfile", config])], capture_output=True, text=True, cwd=ROOT)
-    return done.returncode, done.stdout + done.stderr
-
-
-def planned(folder, *targets, config=TINY):
-    """The rules that a run would execute, each with how often."""
-    code, text = snakemake(folder, *targets, "--dry-run", "--quiet", "rules", config=config)
-    assert code == 0, text
-    if "Nothing to be done" in text:
-        return {}
-    table = text[text.index("job ") :]
-    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE) if name != "total"}
+from running import RESULTS, ROOT, TINY, planned, snakemake, variant
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +21,6 @@ def folder(tmp_path_factory):
     code, text = snakemake(place)
     assert code == 0, text[-3000:]
     return place
-
-
-def variant(tmp_path, change):
-    config = yaml.safe_load(TINY.read_text())
-    change(config)
-    path = tmp_path / "variant.yaml"
-    path.write_text(yaml.safe_dump(config))
-    return path
 
 
 def test_every_promised_file_is_there(folder):
@@ -136,11 +107,6 @@ def test_a_sixth_defense_is_one_file_and_one_line(folder, tmp_path):
     }
 
 
-def test_one_defense_can_be_run_alone(tmp_path):
-    target = RESULTS / "exp5/seed0/defenses/spectre.json"
-    assert set(planned(tmp_path, target)) == {"images", "adversary", "poison", "representations", "baseline"}
-
-
 def test_the_answer_misses_nothing_of_a_run_with_two_of_the_papers_experiments(folder):
     verified = pd.read_csv(folder / RESULTS / "verification.csv")
     assert len(verified) == 467
@@ -153,17 +119,6 @@ def test_the_answer_misses_nothing_of_a_run_with_two_of_the_papers_experiments(f
     assert whole.loc["C1", "sentence"].count("not run in 6 of 8 (1, 3, 4, 6, 7, 8)") == 1
     assert whole.loc["C5", "verdict"] != "holds"
     assert "| all | 0 | 0 | 116 | 351 | 467 |" in (folder / RESULTS / "verification.md").read_text()
-
-
-def test_the_answer_can_be_asked_for_alone_and_of_a_part(tmp_path):
-    def part(config):
-        config["only"] = [5]
-
-    code, text = snakemake(tmp_path, "verify", "--dry-run", "--quiet", "rules", config=variant(tmp_path, part))
-    assert code == 0, text
-    jobs = dict(re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE))
-    assert (jobs["evidence"], jobs["verification"], jobs["train"]) == ("1", "1", "2")
-    assert not {"figure3", "summary", "record"} & set(jobs)
 
 
 def test_figure_2_has_every_number_and_stays_out_of_the_other_tables(folder):
@@ -183,40 +138,6 @@ def test_figure_2_has_every_number_and_stays_out_of_the_other_tables(folder):
     assert np.load(folder / RESULTS / "exp20/seed3/alpha50/margins/00001.npy").shape == (40, 200)
     assert 20 not in set(pd.read_csv(folder / RESULTS / "tables/seeds.csv")["experiment"])
     assert not (folder / RESULTS / "exp20/seed3/train.beton").exists()
-
-
-def test_figure_2_of_a_folder_of_ones_own_images(tmp_path):
-    from PIL import Image
-
-    rng = np.random.default_rng(0)
-    for name, color in (("cat", (150, 90, 40)), ("sky", (60, 110, 200))):
-        (tmp_path / "my images" / name).mkdir(parents=True)
-        for number in range(60):
-            pixels = (np.array(color) + rng.integers(-40, 40, (40, 48, 3))).astype(np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "my images" / name / f"{number}.png")
-    config = yaml.safe_load((ROOT / "config/image_folder.yaml").read_text())
-    config["images"] |= {"folder": "my images", "side": 32, "train": 60, "test": 20, "spare": 40}
-    config["figure2"] |= {"counts": [0, 15], "detected": 15, "models": 32, "restarts": 2, "tested": 20}
-    config["figure2"]["natural"] |= {"sizes": [8, 12], "candidates": 3, "tried": 5}
-    config["features"] |= {"patches": 8, "components": 10}
-    config["training"] |= {"batch_size": 10, "hidden": 8}
-    config["rules"] = {name: {**rule, "sizes": [10, 20]} for name, rule in config["rules"].items()}
-    config |= {"seeds": [0, 1], "deployed": {"models": 2}}
-    config["experiments"][0]["poisoned"] = 5
-    (tmp_path / "folder.yaml").write_text(yaml.safe_dump(config))
-    code, text = snakemake(tmp_path, "figures/image_folder/figure2.png", config=tmp_path / "folder.yaml")
-    assert code == 0, text[-3000:]
-    table = pd.read_csv(tmp_path / "results/image_folder/tables/figure2.csv").set_index(["part", "row", "column"])["value"]
-    # Brown and blue: any network tells them apart, and a piece of the sky that covers some of an image is only some of it.
-    assert table["object", "0", "accuracy_without"] > 90
-    assert {row for part, row, _ in table.index if part == "natural"} == {
-        "before",
-        "size 8",
-        "control 8",
-        "size 12",
-        "control 12",
-    }
-    assert (tmp_path / "figures/image_folder/figure2.png").is_file()
 
 
 def test_comparisons_are_made_on_request(folder):
@@ -383,97 +304,8 @@ def test_the_command_makes_the_same_bytes_without_snakemake(folder, tmp_path, ex
         assert (made / name).read_bytes() == (expected / name).read_bytes(), name
 
 
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        (lambda config: config.update(learning_rate=1), "learning_rate"),
-        (lambda config: config["models"].update(count=0), "models.count"),
-        (lambda config: config["experiments"][0].update(trigger="square"), "square"),
-        (lambda config: config["defenses"]["ss"].update(method="signatures"), "There is no defense 'signatures'"),
-        (lambda config: config["defenses"]["ss"].update(share=0.1), "settings of the defense spectral_signatures"),
-    ],
-)
-def test_a_bad_value_ends_in_one_sentence_and_exit_code_2(tmp_path, change, named):
-    code, text = snakemake(tmp_path, "--dry-run", config=variant(tmp_path, change))
-    assert code == 2
-    assert named in text
-    assert "Traceback" not in text
-    # Beside Snakemake's own word on the profile that it found.
-    assert len([line for line in text.strip().splitlines() if "workflow specific profile" not in line]) == 1
-
-
 def test_the_record_says_which_images_were_read(folder):
     source = json.loads((folder / RESULTS / "images/source.json").read_text())
     assert source["origin"].startswith("scikit-learn ")
     assert json.loads((folder / RESULTS / "provenance.json").read_text())["images"] == source
     assert "not the official" not in (folder / RESULTS / "summary.md").read_text()
-
-
-def other_images(config):
-    config["images"] = {"source": "cifar10", "train": 200, "test": 50, "spare": 20, "folder": "my images", "download": False}
-
-
-def test_cifar10_is_read_from_the_configured_folder(tmp_path, monkeypatch):
-    monkeypatch.delenv("CIFAR10_ROOT", raising=False)
-    (tmp_path / "my images").mkdir()
-    black = {f"x_{part}": np.zeros((size, 32, 32, 3), np.uint8) for part, size in (("train", 50_000), ("test", 10_000))}
-    labels = {f"y_{part}": np.arange(size) % 10 for part, size in (("train", 50_000), ("test", 10_000))}
-    np.savez_compressed(tmp_path / "my images/cifar10.npz", **black, **labels)
-    code, text = snakemake(tmp_path, "--until", "images", config=variant(tmp_path, other_images))
-    assert code == 0, text[-3000:]
-    source = json.loads((tmp_path / RESULTS / "images/source.json").read_text())
-    assert (source["origin"], source["official"]) == ("cifar10.npz", False)
-    with np.load(tmp_path / RESULTS / "images/seed3.npz") as made:
-        assert {name: made[name].shape for name in made.files} == {
-            "train_image": (200, 32, 32, 3),
-            "train_label": (200,),
-            "test_image": (50, 32, 32, 3),
-            "test_label": (50,),
-            "spare_image": (20, 32, 32, 3),
-        }
-
-
-def test_missing_data_end_in_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.delenv("CIFAR10_ROOT", raising=False)
-    code, text = snakemake(tmp_path, "--until", "images", config=variant(tmp_path, other_images))
-    assert code == 1
-    assert "CIFAR-10 is not in my images: put cifar-10-batches-py (torchvision's layout) or cifar10.npz there" in text
-    assert "Traceback" not in text
-
-
-def test_the_whole_paper_can_be_planned_without_data(tmp_path, monkeypatch):
-    monkeypatch.delenv("CIFAR10_ROOT", raising=False)
-    plan = planned(tmp_path, config=ROOT / "config/cifar10.yaml")
-    # Eight experiments, the second with two subset fractions, and one without an attack: 100 shards of 1,000 models each; and
-    # 20 shards for Figure 2.
-    assert plan["train"] == 1020
-    assert (plan["poison"], plan["datamodel"], plan["detect"], plan["retrain"], plan["baseline"]) == (10, 11, 22, 9, 36)
-    assert sum(plan.values()) < 1500
-
-
-def test_a_part_of_the_paper_is_one_command(tmp_path):
-    """What `make cifar10` writes and runs on a machine with a GPU: some experiments, fewer models."""
-    # Silent about folders: the tests themselves may have been started by make.
-    command = ["make", "-n", "--no-print-directory", "cifar10", "MODELS=30", "EXPERIMENTS=1,5"]
-    plan = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    write, run = plan.stdout.strip().splitlines()[-2:]
-    assert run.endswith("--configfile config/cifar10.yaml results/cifar10/part.yaml")
-    (tmp_path / "results/cifar10").mkdir(parents=True)
-    subprocess.run(write, shell=True, check=True, cwd=tmp_path)
-    part = {**yaml.safe_load((ROOT / "config/cifar10.yaml").read_text()), **yaml.safe_load((tmp_path / PART).read_text())}
-    (tmp_path / "both.yaml").write_text(yaml.safe_dump(part))
-    planned_jobs = planned(tmp_path, config=tmp_path / "both.yaml")
-    assert (planned_jobs["train"], planned_jobs["retrain"], planned_jobs["detect"]) == (2, 2, 4)
-
-
-def test_the_default_profile_gives_the_cores(tmp_path):
-    target = RESULTS / "images/seed0.npz"
-    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", tmp_path, target]
-    done = subprocess.run([*map(str, command), "--configfile", str(TINY)], capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / target).is_file()
-
-
-def test_lint_is_clean():
-    done = subprocess.run([sys.executable, "-m", "snakemake", "--lint"], capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
