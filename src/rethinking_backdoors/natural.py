@@ -10,7 +10,6 @@ from rethinking_backdoors.datamodels.difference import difference_in_means
 from rethinking_backdoors.strength import measured
 
 PROFILE = 64  # models whose margins describe an example
-ROUNDS = 20  # of k-means
 Groups = dict[str, list[np.ndarray]]
 
 
@@ -64,15 +63,13 @@ def natural_groups(
 
 def _alike(margins: np.ndarray, size: int, tried: int, rng: np.random.Generator) -> list[np.ndarray]:
     """For each centre of k-means on the columns of margins (m, c), each scaled to mean 0 and length 1, the nearest columns."""
+    from sklearn.cluster import KMeans
+
     points = margins.T.astype(np.float64)
     points -= points.mean(1, keepdims=True)
     points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
-    centres = points[rng.choice(len(points), tried, replace=False)]
-    for _ in range(ROUNDS):
-        own = (points @ centres.T - (centres**2).sum(1) / 2).argmax(1)
-        centres = np.array([points[own == j].mean(0) if (own == j).any() else centres[j] for j in range(tried)])
-    near = points @ centres.T
-    return [np.argsort(-near[:, j], kind="stable")[:size] for j in range(tried)]
+    groups = KMeans(tried, init="random", n_init=1, random_state=int(rng.integers(2**31))).fit(points)
+    return list(np.argsort(groups.transform(points), axis=0, kind="stable")[:size].T)
 
 
 def _partners(masks: np.ndarray, margins: np.ndarray, centres: np.ndarray, size: int) -> np.ndarray:
