@@ -15,7 +15,8 @@ from torch.nn import functional
 
 from rethinking_backdoors.io import read_npz
 
-_AT_ONCE = 500
+# Images whose responses, a few megabytes, stay in the cache; larger ones would be faulted in anew from the system each time.
+_AT_ONCE = 50
 # Added to a patch's variance (pixels in [0, 1]) so that flat patches are not blown up.
 _FLAT = (10 / 255) ** 2
 
