@@ -1,4 +1,4 @@
-"""Puts the answer and the results tables into README.md, from the files that the workflow wrote: python tools/readme.py"""
+"""Puts the answer and the results tables into README.md and docs/, from the files of the workflow: python tools/readme.py"""
 
 import re
 from pathlib import Path
@@ -8,6 +8,7 @@ import pandas as pd
 from rethinking_backdoors.verification.answer import answer
 
 ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # What a block shows: a section of a configuration's summary.
 SECTIONS = {"results": "In one table", "defenses": "The defenses in one table"}
 BLOCK = re.compile(r"(<!-- (results|defenses) of (\w+): .*? -->\n)(.*?)(<!-- end of \2 -->)", re.DOTALL)
@@ -31,11 +32,11 @@ def table(kind: str, dataset: str) -> str:
 
 
 def fresh(text: str) -> str:
-    """The README with its tables made anew."""
+    """A page with its tables made anew."""
     text = ANSWER.sub(lambda match: f"{match[1]}\n{replicated(match[2].split())}\n\n{match[4]}", text)
     return BLOCK.sub(lambda match: f"{match[1]}\n{table(match[2], match[3])}\n\n{match[5]}", text)
 
 
 if __name__ == "__main__":
-    readme = ROOT / "README.md"
-    readme.write_text(fresh(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(fresh(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,4 +1,4 @@
-# Where everything lies (README, 'What appears where') and which files belong together. Included by the Snakefile, whose
+# Where everything lies (docs/reading.md) and which files belong together. Included by the Snakefile, whose
 # names DATASET, SEEDS, RULES, BASELINES, DEFENSES, EXPERIMENTS, ATTACKED, COMPARISONS and config it uses.
 RESULTS = f"results/{DATASET}"
 SHARDS = [f"{shard:05d}" for shard in range(config["models"]["count"] // config["models"]["shard"])]

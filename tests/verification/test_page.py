@@ -65,11 +65,14 @@ def test_a_claim_is_told_in_words():
     assert "Least favourable: 50.1 [49.9, 50.3] in experiment 8." in line
 
 
-def test_the_answer_has_a_line_a_claim_and_one_for_the_numbers():
+def test_the_answer_has_a_line_a_statement_of_the_paper_and_two_tallies():
     verified, claims, _ = made()
     claims = claims.fillna({"row": "", "statistic": ""})
     lines = answer({"here": claims, "there": claims}, {"here": verified, "there": verified}).splitlines()
-    assert len(lines) == 2 + (claims["experiment"] == "all").sum() + 1
-    shown = "**not decided**, 1 of 8: 50.1 [49.9, 50.3] in 8"
-    assert f"| C10 | after removal the attack hardly succeeds, `ours` | {shown} | {shown} |" in lines
+    whole = claims[(claims["experiment"] == "all") & claims["claimed"]]
+    assert len(lines) == 2 + len(whole) + 2
+    shown = "**not decided**, 1 of 8"
+    assert f"| C10 | after removal the attack hardly succeeds | {shown} | {shown} |" in lines
+    tally = ", ".join(f"{(whole['verdict'] == verdict).sum()} {verdict}" for verdict in ("holds", "fails", "not decided"))
+    assert lines[-2] == f"| all | the {len(whole)} statements | {tally} | {tally} |"
     assert lines[-1].endswith("| 195 reproduced, 0 differs, 272 not comparable, 0 not run |")

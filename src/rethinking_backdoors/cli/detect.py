@@ -20,7 +20,7 @@ SMALLEST, LARGEST = 10, 5120
 
 
 class Rule(StrEnum):
-    """What differs between the rules, see the README."""
+    """What differs between the rules, see docs/reading.md."""
 
     ours = "ours"
     refined = "refined"
