@@ -212,7 +212,8 @@ def test_the_roc_figure_has_a_curve_for_each_defense():
     figure = figure11.draw(scores, TITLES)
     assert [title.split("\n")[0] for title in headings(figure)] == ["Exp. 1", "Exp. 5"]
     assert [[line.get_label() for line in axes.lines[1:]] for axes in figure.axes] == [["ss", "refined"], ["refined"]]
-    np.testing.assert_allclose(figure.axes[1].lines[1].get_ydata(), 100 * figure11.roc([(score, POISONED)]))
+    expected = np.append(0, 100 * figure11.roc([(score, POISONED)]))  # a curve starts at the corner
+    np.testing.assert_allclose(figure.axes[1].lines[1].get_ydata(), expected)
     assert figure.axes[0].lines[2].get_color() == style.POISONED
 
 

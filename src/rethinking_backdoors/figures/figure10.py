@@ -23,18 +23,18 @@ LINES = {
 
 
 def panel(axes: Axes, table: pd.DataFrame) -> None:
-    """One experiment: a colour for each estimator, a line style for each measure, intervals shaded on the first measure."""
+    """One experiment: a colour for each estimator, a line style for each measure, intervals shaded but for the class alone."""
     for (column, masks), (dashes, _) in LINES.items():
         for estimator, rows in table[(table["column"] == column) & (table["masks"] == masks)].groupby("estimator", sort=False):
             color = COLORS[estimator]
             axes.plot(rows["models"], rows["value"], color=color, linestyle=dashes, linewidth=1.1, marker="o", markersize=2)
-            if dashes == style.SOLID:
-                axes.fill_between(rows["models"], rows["low"], rows["high"], color=color, alpha=0.15, linewidth=0)
+            if column == "auroc":
+                axes.fill_between(rows["models"], rows["low"], rows["high"], color=color, alpha=0.12, linewidth=0)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(sorted(table["models"].unique())))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k" if value >= 1000 else f"{value:g}")
-    axes.tick_params(axis="x", labelrotation=60)
+    axes.tick_params(axis="x", labelrotation=60 if table["models"].nunique() > 4 else 0)
 
 
 @style.theme()

@@ -8,8 +8,9 @@ from rethinking_backdoors.figures import style
 
 # Of each seed of an experiment: scores (t,) of the examples labelled as the target class, and which are poisoned (t,).
 Seeds = list[tuple[np.ndarray, np.ndarray]]
-LOOKS = {"refined": (style.POISONED, style.SOLID), "ours": (style.CLEAN, style.SOLID)}
-OTHERS = [(color, dashes) for dashes in (style.DASHED, style.DOTTED) for color in (style.BETWEEN, "#CC79A7", style.FIT)]
+# Colour, dashes and width. `ours` is wide, so that it shows where `refined` lies on it.
+LOOKS = {"ours": (style.CLEAN, style.SOLID, 2.4), "refined": (style.POISONED, style.SOLID, 1.3)}
+OTHERS = [(color, dashes, 1.4) for dashes in (style.DASHED, style.DOTTED) for color in (style.BETWEEN, "#CC79A7", style.FIT)]
 # Where curves of several seeds are averaged.
 GRID = np.linspace(0, 1, 401)
 
@@ -29,8 +30,9 @@ def panel(axes: Axes, defenses: dict[str, Seeds], looks: dict[str, tuple]) -> No
     """One experiment: a curve a defense, and the diagonal that chance gives."""
     axes.plot([0, 100], [0, 100], color=style.NEUTRAL, linewidth=0.7, alpha=0.6)
     for name, seeds in defenses.items():
-        color, dashes = looks[name]
-        axes.plot(100 * GRID, 100 * roc(seeds), color=color, linestyle=dashes, linewidth=1.4, label=name)
+        color, dashes, width = looks[name]
+        rates = 100 * np.concatenate([[[0], [0]], [GRID, roc(seeds)]], axis=1)
+        axes.plot(*rates, color=color, linestyle=dashes, linewidth=width, label=name)
     axes.set(xlim=(-1, 100), ylim=(0, 102), xticks=(0, 50, 100), yticks=(0, 50, 100))
 
 

@@ -49,10 +49,10 @@ def curve(axes: Axes, table: pd.DataFrame, detected: int) -> None:
         counts = cells.index.astype(int)
         axes.plot(counts, cells["value"], color=color, linestyle=dashes, marker="o", markersize=2.5, linewidth=1.2, label=label)
         axes.fill_between(counts, cells["low"], cells["high"], color=color, alpha=0.15, linewidth=0)
-    axes.axvline(detected, color=style.NEUTRAL, linestyle=style.DOTTED, linewidth=0.8)
+    axes.axvline(detected, ymax=0.6, color=style.NEUTRAL, linestyle=style.DOTTED, linewidth=0.9, label="detection, right")
     axes.set_xlabel("modified training images")
     axes.set_ylabel("assigned to the class (%)")
-    axes.set_ylim(0, 1.35 * _cells(table, "object", "assigned")["value"].max())
+    axes.set_ylim(0, 1.6 * _cells(table, "object", "assigned")["value"].max())
     axes.legend(loc="upper left", handlelength=1.6)
 
 
@@ -71,7 +71,7 @@ def bars(axes: Axes, groups: list[str], series: list[tuple[str, str, pd.DataFram
         axes.errorbar(at, value, error, fmt="none", ecolor="#333333", elinewidth=0.8, capsize=1.5)
     axes.set_xticks(np.arange(len(groups)), groups)
     axes.tick_params(axis="x", length=0)
-    axes.set_ylim(0, 132)  # room for the legend
+    axes.set_ylim(0, 145)  # room for the legend
     axes.set_yticks(range(0, 101, 20))
 
 
@@ -83,6 +83,7 @@ def natural(axes: Axes, table: pd.DataFrame, sizes: list[str]) -> None:
     bars(axes, groups, [("pattern", MOVED, pattern), ("other pieces", style.CLEAN, control)])
     axes.set_ylabel("assigned to the class (%)")
     axes.legend(loc="upper left")
+    axes.patches[0].set_color(style.NEUTRAL)  # before: neither
 
 
 def detection(axes: Axes, table: pd.DataFrame, removed: float) -> None:
@@ -95,12 +96,12 @@ def detection(axes: Axes, table: pd.DataFrame, removed: float) -> None:
         real.append(cells.loc[rows])
         permuted.append(cells.reindex([f"{row}, permuted masks" for row in rows]))
         ends = first - 0.5, first + len(rows) - 0.5
-        axes.hlines(chance, *ends, color=style.NEUTRAL, linestyle=style.DOTTED, linewidth=0.9)
+        axes.hlines(chance, *ends, color=style.NEUTRAL, linestyle=style.DOTTED, linewidth=0.9, label="chance" if first else None)
         axes.text(np.mean(ends), -0.19, words, transform=axes.get_xaxis_transform(), ha="center", va="center", fontsize=7)
     bars(axes, rows * 2, [("scores", MOVED, pd.concat(real)), ("permuted masks", style.CLEAN, pd.concat(permuted))])
     axes.tick_params(axis="x", labelsize=6)
     axes.set_ylabel("percent")
-    axes.legend(loc="upper center", ncols=2)
+    axes.legend(loc="upper center", ncols=3, columnspacing=1, handlelength=1.4)
 
 
 @style.theme()
