@@ -52,3 +52,19 @@ def test_the_detection_tables_are_printed_and_a_clone_that_is_none_is_named(tmp_
     assert done.returncode == 0, done.stderr
     rows = ["rows moved / 3k", "restarts a second", "minutes for 1,000 restarts", "planted block", "holds no compute_scores.py"]
     assert [row for row in rows if row not in done.stdout] == []
+
+
+def test_every_size_is_timed_on_a_device_with_s_sent_once(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    import detection
+
+    from rethinking_backdoors.detection import batched
+    from rethinking_backdoors.detection.pairs import pair_sums
+
+    sent, once = [], batched._Batch
+    monkeypatch.setattr(batched, "_Batch", lambda *arguments: sent.append(arguments) or once(*arguments))
+    monkeypatch.setattr(detection, "RESTARTS", 2)
+    rows = detection.on_device(pair_sums(detection.noise(100, "float32")), "cpu")
+    assert [name for name, _ in rows] == ["S to the device", "10", "20", "40", "all"]
+    assert all(float(minutes) >= 0 for _, minutes in rows)
+    assert len(sent) == 1

@@ -12,6 +12,7 @@ import torch
 from typer.testing import CliRunner
 
 from rethinking_backdoors.cli import app
+from rethinking_backdoors.detection import batched
 from rethinking_backdoors.detection.objective import objective
 from rethinking_backdoors.io import write_array
 
@@ -53,6 +54,35 @@ def test_a_planted_block_is_flagged(tmp_path, weights):
     assert [size["size"] for size in facts["sizes"]] == [10, 20, 40, 80]
     assert facts["sizes"][1]["objective"] == pytest.approx(objective(weights, PLANTED), rel=1e-5)
     assert all(size["certified"] and size["reached_by"] >= 1 for size in facts["sizes"])
+
+
+def test_a_gpu_searches_all_sizes_in_one_call_with_the_scores_of_a_processor(tmp_path, weights, monkeypatch):
+    calls, search = [], batched.search_batched
+
+    def on_a_processor(pairs, sizes, *arguments, device, **named):
+        calls.append((device, sizes))
+        return search(pairs, sizes, *arguments, device="cpu", **named)
+
+    monkeypatch.setattr(sys.modules["rethinking_backdoors.cli.detect"], "use_device", lambda device, threads: device)
+    monkeypatch.setattr(batched, "search_batched", on_a_processor)
+    words = [
+        saved(tmp_path, weights),
+        "--orientation",
+        "train-rows",
+        "--restarts",
+        5,
+        "--rule",
+        "refined",
+        "--storage",
+        "float16",
+    ]
+    scores = []
+    for device in ("cpu", "cuda"):
+        done = run(tmp_path, *words, "--device", device)
+        assert done.exit_code == 0, done.output
+        scores.append((tmp_path / "scores.csv").read_text())
+    assert calls == [("cuda", [10, 14, 20, 28, 40, 57, 80])]
+    assert scores[0] == scores[1]
 
 
 def test_orientation_decides_about_the_penalty(tmp_path):

@@ -3,6 +3,7 @@
 import sys
 import time
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -110,23 +111,18 @@ def _search(
     device: str,
     storage: str,
 ) -> Solutions:
-    """The search, size by size, with a bar on a terminal."""
+    """The search, with a bar over the sizes on a terminal."""
     from tqdm import tqdm
 
     pairs = pair_sums(matrix, out=np.empty(matrix.shape, dtype=storage), threads=threads)
     if not settings["self_influence"]:
         pairs = pairs.without_self()
-    parts = []
-    for size in tqdm(sizes, desc="sizes", disable=None):
-        arguments = {"seed": seed, "starts": settings["starts"]}
-        if device == "cpu":  # without torch, which takes seconds to import
-            parts.append(search_pairs(pairs, [size], restarts, threads=threads, **arguments))
-        else:
-            from rethinking_backdoors.detection.batched import search_batched
+    arguments = {"seed": seed, "starts": settings["starts"], "progress": partial(tqdm, desc="sizes", disable=None)}
+    if device == "cpu":  # without torch, which takes seconds to import
+        return search_pairs(pairs, sizes, restarts, threads=threads, **arguments)
+    from rethinking_backdoors.detection.batched import search_batched
 
-            parts.append(search_batched(pairs, [size], restarts, device=device, **arguments))
-    rows = [np.concatenate([getattr(part, name) for part in parts]) for name in ("objective", "certified")]
-    return Solutions(np.array(sizes), [part.members[0] for part in parts], *rows)
+    return search_batched(pairs, sizes, restarts, device=device, **arguments)
 
 
 def _by_size(found: Solutions) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Greedy search for a maximum-sum submatrix (paper, section 4.2 and appendix D.2): exact steepest single swaps on a processor."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,12 +65,23 @@ def search(
 
 
 def search_pairs(
-    pairs: Pairs, sizes: list[int], restarts: int, *, seed: int, starts: str = "random", escape: bool = False, threads: int = 1
+    pairs: Pairs,
+    sizes: list[int],
+    restarts: int,
+    *,
+    seed: int,
+    starts: str = "random",
+    escape: bool = False,
+    threads: int = 1,
+    progress: Callable[[list[int]], Iterable[int]] = iter,
 ) -> Solutions:
-    """``search`` on an S that was made before."""
+    """``search`` on an S that was made before.
+
+    ``progress`` gives the sizes back one by one, each when the one before is done: ``tqdm.tqdm`` shows a bar.
+    """
     check(len(pairs.diagonal), sizes, starts)
     members, objective, certified = [], np.empty((len(sizes), restarts)), np.empty((len(sizes), restarts), dtype=bool)
-    for row, size in enumerate(sizes):
+    for row, size in enumerate(progress(sizes)):
         found, linear = np.empty((restarts, size), dtype=np.int64), pairs.linear(size)
 
         def improve(part: slice, size=size, row=row, found=found, linear=linear) -> None:
