@@ -65,6 +65,13 @@ def test_the_fingerprint_ignores_order_and_sees_values():
     assert io.digest({"a": 1}) != io.digest({"a": 2})
 
 
+def test_the_fingerprint_of_arrays_sees_values_types_and_shapes():
+    a = np.arange(6, dtype=np.uint8)
+    assert io.digest_arrays(a, a) == io.digest_arrays(a.copy(), np.arange(12, dtype=np.uint8)[::2] // 2)
+    different = [(a, a), (a,), (a.reshape(2, 3), a), (a.astype(np.int8), a), (a, a[::-1]), (np.r_[a, a],)]
+    assert len({io.digest_arrays(*arrays) for arrays in different}) == len(different)
+
+
 def test_a_job_says_what_the_user_did_in_one_sentence(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop, io.job(tmp_path / "log"):
         print("working")

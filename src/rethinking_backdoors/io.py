@@ -47,6 +47,15 @@ def digest(settings: Any) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def digest_arrays(*arrays: np.ndarray) -> str:
+    """A short fingerprint (16 hexadecimal digits) of arrays: their types, shapes and values, in the given order."""
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(f"{array.dtype.name} {array.shape} ".encode())
+        found.update(np.ascontiguousarray(array).reshape(-1))
+    return found.hexdigest()[:16]
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Writes a text file atomically."""
     with atomic(path) as temporary:
