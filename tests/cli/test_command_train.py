@@ -88,6 +88,7 @@ def broken(tmp_path, text):
         ({"config": "nowhere.yaml"}, "nowhere.yaml"),
         ({"config": "[1, 2]"}, "no configuration"),
         ({"config": "a: [1"}, "no YAML"),
+        ({"config": TINY.read_text().replace("rows: [4, 4]", "rows: [4, 9]")}, "triggers.three_way: rows are [4, 9]"),
         ({"config": yaml.safe_dump({**yaml.safe_load(TINY.read_text()), "learning_rate": 1})}, "learning_rate"),
     ],
 )

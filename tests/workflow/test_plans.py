@@ -72,6 +72,7 @@ def test_figure_2_of_a_folder_of_ones_own_images(tmp_path):
         (lambda config: config.update(learning_rate=1), "learning_rate"),
         (lambda config: config["models"].update(count=0), "models.count"),
         (lambda config: config["experiments"][0].update(trigger="square"), "square"),
+        (lambda config: config["triggers"].update(one_pixel=[[{"rows": [8, 8], "columns": [0, 0], "color": [9]}]]), "one_pixel"),
         (lambda config: config["defenses"]["ss"].update(method="signatures"), "There is no defense 'signatures'"),
         (lambda config: config["defenses"]["ss"].update(share=0.1), "settings of the defense spectral_signatures"),
     ],
