@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rethinking_backdoors import io
+from rethinking_backdoors.datamodels import ESTIMATORS, fit_with_fidelity
 
 
 def test_an_error_leaves_no_file_and_no_temporary(tmp_path):
@@ -79,6 +80,14 @@ def test_a_job_says_what_the_user_did_in_one_sentence(tmp_path, capsys):
     assert stop.value.code == 2
     assert capsys.readouterr().err == "poison.npz is truncated.\n"
     assert (tmp_path / "log").read_text() == "working\npoison.npz is truncated.\n"
+
+
+def test_what_the_library_refuses_ends_as_well_with_the_place_in_the_log(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop, io.job(tmp_path / "log"):
+        fit_with_fidelity(ESTIMATORS["difference"], np.arange(48).reshape(12, 4) % 3 == 0, np.zeros((12, 4)))
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == "fidelity needs two held-out models or more; given: 1.\n"
+    assert (tmp_path / "log").read_text().startswith("Traceback")
 
 
 def test_an_interrupted_job_leaves_no_traceback(tmp_path, capsys):

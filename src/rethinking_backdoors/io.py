@@ -123,7 +123,10 @@ def read_array(path: str | Path) -> tuple[np.ndarray, dict[str, Any]]:
 
 @contextlib.contextmanager
 def job(log: str | Path) -> Iterator[None]:
-    """The frame of a workflow script: output goes to the rule's log; what a user caused ends in one sentence and exit code 2."""
+    """The frame of a workflow script: output goes to the rule's log; what a user caused ends in one sentence and exit code 2.
+
+    That is an InputError, or the ValueError with which the library refuses what it is given.
+    """
     stderr = sys.stderr
     with (
         open(log, "w", buffering=1, encoding="utf-8") as file,
@@ -132,7 +135,9 @@ def job(log: str | Path) -> Iterator[None]:
     ):
         try:
             yield
-        except InputError as error:
+        except (InputError, ValueError) as error:
+            if not isinstance(error, InputError):  # what the library refuses, or a mistake of ours: the log tells where
+                traceback.print_exc(file=file)
             print(error, file=file)
             print(error, file=stderr)
             sys.exit(2)
