@@ -59,6 +59,11 @@ DEFENSES = ["none", *BASELINES, *RULES]
 COMPARISONS = config.get("comparisons", {})
 
 
+# The limit on gpu (workflow/profiles/default) is one machine's: a cluster counts its own.
+resource_scopes:
+    gpu="local",
+
+
 wildcard_constraints:
     e=r"\d+",
     a=r"\d+",

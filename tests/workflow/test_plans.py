@@ -139,12 +139,13 @@ def test_a_part_of_the_paper_is_one_command(tmp_path):
     assert (planned_jobs["train"], planned_jobs["retrain"], planned_jobs["detect"]) == (2, 2, 4)
 
 
-def test_the_default_profile_gives_the_cores(tmp_path):
+def test_the_default_profile_gives_the_cores_and_one_gpu(tmp_path):
     target = RESULTS / "images/seed0.npz"
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", tmp_path, target]
     done = subprocess.run([*map(str, command), "--configfile", str(TINY)], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / target).is_file()
+    assert re.search(r"^Provided resources: gpu=\D*1\b", done.stderr, re.MULTILINE)
 
 
 def test_lint_is_clean():
