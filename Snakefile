@@ -13,6 +13,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [sys.path[0], dict(os.
 # Snakemake runs scripts by an unquoted path, which breaks where the environment lies in a folder with a space in its name.
 sys.executable = shlex.quote(sys.executable)
 
+from rethinking_backdoors.attacks import triggers
 from rethinking_backdoors.config import (
     FIGURE2,
     attack_of,
@@ -24,6 +25,7 @@ from rethinking_backdoors.config import (
     suspected,
     training_of,
 )
+from rethinking_backdoors.data import image_shape
 from rethinking_backdoors.defenses import registry
 from rethinking_backdoors.io import InputError
 
@@ -36,6 +38,7 @@ if "dataset" not in config:
 
 try:
     check(config, os.path.join(workflow.basedir, "workflow/schemas/config.schema.yaml"))
+    triggers.check(config["triggers"], image_shape(config["images"]))
     for line in config.get("defenses", {}).values():
         registry.check(line)
 except (InputError, ValueError) as error:
@@ -54,6 +57,11 @@ ATTACKED = attacked(EXPERIMENTS)
 BASELINES = config.get("defenses", {})
 DEFENSES = ["none", *BASELINES, *RULES]
 COMPARISONS = config.get("comparisons", {})
+
+
+# The limit on gpu (workflow/profiles/default) is one machine's: a cluster counts its own.
+resource_scopes:
+    gpu="local",
 
 
 wildcard_constraints:

@@ -14,9 +14,6 @@ with job(snakemake.log[0]):
         print("loader: tensor, so the poisoned set is read from poison.npz and no .beton file is used")
         pairs = zip(snakemake.input.images, snakemake.input.poison, strict=True)
         sets = [read_poisoned(images, poison) for images, poison in pairs]
-    if snakemake.input.features:
-        extractors = [features.load(path, params.features) for path in snakemake.input.features]
-        sets = [(features.extract(images, e), labels) for (images, labels), e in zip(sets, extractors, strict=True)]
     train_shards(
         sets,
         snakemake.output.margins,
@@ -24,5 +21,6 @@ with job(snakemake.log[0]):
         alpha=int(snakemake.wildcards.a) / 100,
         models=tuple(params.models),
         training=params.training,
+        extractors=[features.load(path, params.features) for path in snakemake.input.features],
         device=params.device,
     )

@@ -72,6 +72,18 @@ def test_a_wrong_value_is_named_in_one_sentence(config, named):
     assert "\n" not in str(error.value)
 
 
+def test_every_whole_percent_is_a_subset_fraction():
+    """In floating point 100 times 0.07, 0.28 or 0.58 is no whole number."""
+    for percent in range(1, 100):
+        check(changed("experiments", 0, "alphas", [float(f"0.{percent:02d}")]), SCHEMA)
+
+
+def test_a_missing_schema_is_named_with_what_to_do(tmp_path):
+    with pytest.raises(InputError, match=r"none\.yaml does not exist: run this from a checkout") as error:
+        check(DIGITS, tmp_path / "none.yaml")
+    assert "\n" not in str(error.value)
+
+
 def test_what_a_defense_may_be_told():
     assert suspected(DIGITS, 2) == {"target_class": 8, "poisoned": 150}
     # Without an attack: the lower median of 22, 22, 30, 45, 45, 75, 90, 150.

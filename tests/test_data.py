@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rethinking_backdoors import cifar10
-from rethinking_backdoors.data import digits, open_source, split, stratified
+from rethinking_backdoors.data import digits, image_shape, open_source, split, stratified
 from rethinking_backdoors.io import InputError, read_npz, write_npz
 
 
@@ -60,6 +60,12 @@ def test_the_named_arrays_unpack_in_order(arrays, tmp_path):
     images, labels = read_npz(tmp_path / "seed0.npz", "train_image", "train_label").values()
     assert images.shape == (80, 2, 2, 3)
     assert labels.shape == (80,)
+
+
+def test_the_shape_of_images_is_known_before_they_are_read():
+    assert image_shape({"source": "digits", "train": 100}) == digits(100, np.random.default_rng(0))["train_image"].shape[1:]
+    assert image_shape({"source": "cifar10"}) == cifar10.SHAPES["x_train"][1:]
+    assert image_shape({"source": "folder", "side": 48}) == (48, 48, 3)
 
 
 def test_digits_are_drawn_as_ever_and_named():

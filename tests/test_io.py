@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rethinking_backdoors import io
+from rethinking_backdoors.datamodels import ESTIMATORS, fit_with_fidelity
 
 
 def test_an_error_leaves_no_file_and_no_temporary(tmp_path):
@@ -65,6 +66,13 @@ def test_the_fingerprint_ignores_order_and_sees_values():
     assert io.digest({"a": 1}) != io.digest({"a": 2})
 
 
+def test_the_fingerprint_of_arrays_sees_values_types_and_shapes():
+    a = np.arange(6, dtype=np.uint8)
+    assert io.digest_arrays(a, a) == io.digest_arrays(a.copy(), np.arange(12, dtype=np.uint8)[::2] // 2)
+    different = [(a, a), (a,), (a.reshape(2, 3), a), (a.astype(np.int8), a), (a, a[::-1]), (np.r_[a, a],)]
+    assert len({io.digest_arrays(*arrays) for arrays in different}) == len(different)
+
+
 def test_a_job_says_what_the_user_did_in_one_sentence(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop, io.job(tmp_path / "log"):
         print("working")
@@ -72,6 +80,14 @@ def test_a_job_says_what_the_user_did_in_one_sentence(tmp_path, capsys):
     assert stop.value.code == 2
     assert capsys.readouterr().err == "poison.npz is truncated.\n"
     assert (tmp_path / "log").read_text() == "working\npoison.npz is truncated.\n"
+
+
+def test_what_the_library_refuses_ends_as_well_with_the_place_in_the_log(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop, io.job(tmp_path / "log"):
+        fit_with_fidelity(ESTIMATORS["difference"], np.arange(48).reshape(12, 4) % 3 == 0, np.zeros((12, 4)))
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == "fidelity needs two held-out models or more; given: 1.\n"
+    assert (tmp_path / "log").read_text().startswith("Traceback")
 
 
 def test_an_interrupted_job_leaves_no_traceback(tmp_path, capsys):

@@ -40,7 +40,11 @@ def check(config: dict[str, Any], schema: str | Path) -> None:
         print("jsonschema is not installed here: unknown or misspelt keys of the configuration are not noticed.", file=sys.stderr)
         _check_sense(config)
         return
-    validator = jsonschema.Draft202012Validator(yaml.safe_load(Path(schema).read_text(encoding="utf-8")))
+    try:
+        text = Path(schema).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{schema} does not exist: run this from a checkout of the repository (pip install -e .).") from None
+    validator = jsonschema.Draft202012Validator(yaml.safe_load(text))
     error = jsonschema.exceptions.best_match(validator.iter_errors(config))
     if error is not None:
         place = ".".join(str(part) for part in error.absolute_path) or "the top level"
@@ -63,7 +67,7 @@ def _check_sense(config: dict[str, Any]) -> None:
             raise InputError(f"{place}: its attack needs a section 'adversary'.")
         if len({experiment["experiment"] == 0, experiment["attack"] == "none", experiment["poisoned"] == 0}) > 1:
             raise InputError(f"{place}: the attack is none and no example is poisoned in experiment 0, and only there.")
-        if any(round(100 * alpha) != 100 * alpha for alpha in experiment["alphas"]):
+        if any(round(100 * alpha) / 100 != alpha for alpha in experiment["alphas"]):
             raise InputError(f"{place}: alphas must be whole percents, given: {experiment['alphas']}.")
     for name, rule in config["rules"].items():
         if max(rule["sizes"]) > config["images"]["train"] // 2:

@@ -89,6 +89,12 @@ def divide(
     return split(arrays, rng, train=train, test=test, spare=spare)
 
 
+def image_shape(images: dict[str, Any]) -> tuple[int, int, int]:
+    """(H, W, C) of the images that the configuration's section ``images`` names, which are not read for it."""
+    side = {"digits": 8, "cifar10": 32}.get(images["source"]) or images["side"]
+    return side, side, 1 if images["source"] == "digits" else 3
+
+
 def open_source(images: dict[str, Any]) -> tuple[Draw, dict[str, Any]]:
     """Opens the data set that the configuration's section ``images`` names.
 

@@ -47,6 +47,15 @@ def digest(settings: Any) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def digest_arrays(*arrays: np.ndarray) -> str:
+    """A short fingerprint (16 hexadecimal digits) of arrays: their types, shapes and values, in the given order."""
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(f"{array.dtype.name} {array.shape} ".encode())
+        found.update(np.ascontiguousarray(array).reshape(-1))
+    return found.hexdigest()[:16]
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Writes a text file atomically."""
     with atomic(path) as temporary:
@@ -114,7 +123,10 @@ def read_array(path: str | Path) -> tuple[np.ndarray, dict[str, Any]]:
 
 @contextlib.contextmanager
 def job(log: str | Path) -> Iterator[None]:
-    """The frame of a workflow script: output goes to the rule's log; what a user caused ends in one sentence and exit code 2."""
+    """The frame of a workflow script: output goes to the rule's log; what a user caused ends in one sentence and exit code 2.
+
+    That is an InputError, or the ValueError with which the library refuses what it is given.
+    """
     stderr = sys.stderr
     with (
         open(log, "w", buffering=1, encoding="utf-8") as file,
@@ -123,7 +135,9 @@ def job(log: str | Path) -> Iterator[None]:
     ):
         try:
             yield
-        except InputError as error:
+        except (InputError, ValueError) as error:
+            if not isinstance(error, InputError):  # what the library refuses, or a mistake of ours: the log tells where
+                traceback.print_exc(file=file)
             print(error, file=file)
             print(error, file=stderr)
             sys.exit(2)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from rethinking_backdoors.config import experiments
 from rethinking_backdoors.io import digest, read_json, sha256
 
 
@@ -58,22 +59,29 @@ def describe(config: dict[str, Any], results: list[str], benchmarks: str | Path,
         "images": images,
         "commit": _git("rev-parse", "HEAD")
         + ("" if not _git("status", "--porcelain", "src", "scripts", "rules") else " with changes"),
-        "hardware": hardware(),
+        "hardware": hardware(config["device"]),
         "models_per_setting": config["models"]["count"],
-        "settings": sum(len(experiment["alphas"]) for experiment in config["experiments"]) * len(config["seeds"]),
+        "settings": sum(len(experiment["alphas"]) for experiment in experiments(config).values()) * len(config["seeds"]),
         "wall_seconds": elapsed(benchmarks),
         "sha256": {path: sha256(path) for path in sorted(results)},
     }
 
 
-def hardware() -> str:
-    """Processor and number of cores."""
+def hardware(device: str = "cpu") -> str:
+    """Processor, number of cores, and the GPU if ``device`` is one; that of a cluster's node stands in the shards' manifests."""
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
         model = names[0] if names else model
-    return f"{model}, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{model}, {cores} cores" + (f", {_gpu(device)}" if device != "cpu" else "")
+
+
+def _gpu(device: str) -> str:
+    import torch  # only here: it takes seconds to import
+
+    return torch.cuda.get_device_name(device) if torch.cuda.is_available() else "GPU elsewhere"
 
 
 def same_results(record: str | Path, fresh: dict[str, Any]) -> bool:

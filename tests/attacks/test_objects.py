@@ -96,6 +96,11 @@ def test_an_object_is_blended_in_a_pose_of_its_own_and_only_there():
     assert ((coverage > 0.1) & (coverage < 0.9)).sum() > 5
 
 
+def test_a_colour_of_other_images_is_refused():
+    with pytest.raises(ValueError, match=r"colour \[200\] has not one value for each of 3 channels"):
+        paste(np.zeros((2, 8, 8, 3), np.uint8), STROKE, np.random.default_rng(0))
+
+
 def test_labels_stay_and_exactly_as_many_images_of_the_class_change():
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 100, (50, 8, 8, 1), dtype=np.uint8), np.arange(50) % 5

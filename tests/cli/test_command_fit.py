@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from rethinking_backdoors.cli import app
 from rethinking_backdoors.datamodels import difference_in_means
+from rethinking_backdoors.io import write_array
 from rethinking_backdoors.seeds import root
 from rethinking_backdoors.training.margins import ShardWriter
 from rethinking_backdoors.training.subsets import masks
@@ -52,7 +53,10 @@ def test_a_folder_of_shards_gives_the_weights_of_its_models(tmp_path, linear):
     for name, (first, end) in {"00000": (0, 150), "00001": (150, M)}.items():
         writer = ShardWriter(tmp_path / "margins" / f"{name}.npy", end - first, N, {})
         writer.append(0, values[first:end])
-        writer.finish({"models": [first, end], "root": str(seed), "alpha": 0.5, "settings": "x"})
+        writer.finish({"models": [first, end], "root": str(seed), "alpha": 0.5, "settings": "x", "data": "y"})
+    # What else may lie there: a datamodel, and what a killed job leaves behind.
+    write_array(tmp_path / "margins/datamodel_ridge.npy", np.eye(N), {"estimator": "ridge"})
+    np.save(tmp_path / "margins/.00002.abc.npy", values[:3])
     done = run("--margins", tmp_path / "margins", "--out", tmp_path / "W.npy")
     assert done.exit_code == 0, done.output
     assert np.array_equal(np.load(tmp_path / "W.npy"), difference_in_means(chosen, values))

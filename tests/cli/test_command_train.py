@@ -54,6 +54,12 @@ def test_a_second_run_takes_what_is_there_and_goes_on(tmp_path):
     assert "is there already" in done.output
     assert "making the poisoned set" not in done.output
     assert first.stat().st_mtime_ns == changed
+    # Killed between the array and its manifest.
+    stored = first.read_bytes()
+    first.with_suffix(".json").unlink()
+    done = run(out=tmp_path, models="0:16")
+    assert (done.exit_code, first.read_bytes()) == (0, stored), done.output
+    assert read_json(first.with_suffix(".json"))["models"] == [0, 16]
 
 
 def test_all_subset_fractions_of_an_experiment_or_one(tmp_path):
@@ -82,6 +88,7 @@ def broken(tmp_path, text):
         ({"config": "nowhere.yaml"}, "nowhere.yaml"),
         ({"config": "[1, 2]"}, "no configuration"),
         ({"config": "a: [1"}, "no YAML"),
+        ({"config": TINY.read_text().replace("rows: [4, 4]", "rows: [4, 9]")}, "triggers.three_way: rows are [4, 9]"),
         ({"config": yaml.safe_dump({**yaml.safe_load(TINY.read_text()), "learning_rate": 1})}, "learning_rate"),
     ],
 )

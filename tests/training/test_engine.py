@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from rethinking_backdoors.io import InputError, read_json
+from rethinking_backdoors.io import InputError, read_json, write_array
 from rethinking_backdoors.seeds import generator
-from rethinking_backdoors.training import engine, margins, mlp
+from rethinking_backdoors.training import engine, features, margins, mlp
+from rethinking_backdoors.training.basics import device_name
 from rethinking_backdoors.training.subsets import masks, subset
 
 TRAINING = {
@@ -64,8 +65,8 @@ def test_models_fit_their_own_subset_better(data, tmp_path):
     assert values[inside].mean() > values[~inside].mean()
 
 
-def test_a_killed_job_goes_on_where_it_stopped(data, tmp_path, monkeypatch):
-    expected = shard(data, tmp_path / "expected.npy", (0, 16))
+def dying(monkeypatch):
+    """From now on the third block that is trained kills its job; returns a list that gets one entry a block."""
     calls, train = [], mlp.train
 
     def dies_in_the_third_block(*arguments, **options):
@@ -75,6 +76,12 @@ def test_a_killed_job_goes_on_where_it_stopped(data, tmp_path, monkeypatch):
         return train(*arguments, **options)
 
     monkeypatch.setattr(mlp, "train", dies_in_the_third_block)
+    return calls
+
+
+def test_a_killed_job_goes_on_where_it_stopped(data, tmp_path, monkeypatch):
+    expected = shard(data, tmp_path / "expected.npy", (0, 16))
+    calls = dying(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         shard(data, tmp_path / "a.npy", (0, 16))
     assert not (tmp_path / "a.npy").exists()
@@ -84,6 +91,63 @@ def test_a_killed_job_goes_on_where_it_stopped(data, tmp_path, monkeypatch):
     assert (shard(data, tmp_path / "a.npy", (0, 16)) == expected).all()
     assert len(calls) == 5
     assert not (tmp_path / "a.partial").exists()
+
+
+def test_what_was_trained_on_other_data_is_not_taken_up(data, tmp_path, monkeypatch):
+    """The same settings and number of examples, but one poisoned pixel more, or one label."""
+    images, labels = data[0].copy(), data[1].copy()
+    images[3, 0, 0], labels[4] = 255 - images[3, 0, 0], (labels[4] + 1) % 3
+    others = [(images, data[1]), (data[0], labels)]
+    expected = [shard(other, tmp_path / f"expected{number}.npy", (0, 16)) for number, other in enumerate(others)]
+    for number, other in enumerate(others):
+        with monkeypatch.context() as patched:
+            calls = dying(patched)
+            with pytest.raises(KeyboardInterrupt):
+                shard(data, tmp_path / f"{number}.npy", (0, 16))
+            assert (shard(other, tmp_path / f"{number}.npy", (0, 16)) == expected[number]).all()
+        assert len(calls) == 3 + 4
+
+
+def test_a_job_killed_before_the_manifest_trains_nothing_again(data, tmp_path, monkeypatch):
+    expected = shard(data, tmp_path / "expected.npy", (0, 16))
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(margins, "write_manifest", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+        shard(data, tmp_path / "a.npy", (0, 16))
+    assert not (tmp_path / "a.json").exists()
+    calls = dying(monkeypatch)
+    assert (shard(data, tmp_path / "a.npy", (0, 16)) == expected).all()
+    assert calls == []
+    assert read_json(tmp_path / "a.json")["models"] == [0, 16]
+
+
+def test_the_seconds_of_a_job_are_those_of_all_its_runs(tmp_path, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(margins.time, "perf_counter", lambda: clock[0])
+    for first, start, seconds in ((0, 100, 5), (4, 900, 7)):
+        clock[0] = start
+        writer = margins.ShardWriter(tmp_path / "a.npy", 8, 30, {"root": "1"})
+        assert writer.done == first
+        clock[0] += seconds
+        writer.append(first, np.ones((4, 30)))
+    assert writer.seconds == 12
+
+
+def test_a_gpu_is_called_by_its_name(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", {"cuda:1": "NVIDIA H100"}.__getitem__)
+    assert device_name("cuda:1") == "cuda:1, NVIDIA H100"
+    assert device_name("cpu") == "cpu"
+
+
+def test_networks_on_features_see_what_the_extractor_makes(tmp_path):
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (30, 9, 9, 3), dtype=np.uint8), rng.integers(0, 3, 30)
+    settings = features.FeatureSettings(patches=8, size=3, stride=2, grid=2, threshold=0.5, whitening=0.1, components=6)
+    one, other = (features.Extractor(features.fit(images, settings, np.random.default_rng(s)), settings) for s in (1, 2))
+    rest = {"alpha": 0.5, "models": (0, 4), "training": TRAINING}
+    engine.train_shards([(images, labels)], [str(tmp_path / "a.npy")], [9], **rest, extractors=[one])
+    expected = shard((features.extract(images, one), labels), tmp_path / "expected.npy", (0, 4))
+    assert (np.load(tmp_path / "a.npy") == expected).all()
+    assert len({engine.fingerprint(images, labels, extractor) for extractor in (None, one, other)}) == 3
 
 
 # A job that needs 4 seconds for 64 models, so that it can be killed in the middle.
@@ -144,6 +208,39 @@ def test_shards_of_different_settings_are_refused(data, tmp_path):
     shard(data, tmp_path / "b.npy", (4, 8), root=10)
     with pytest.raises(InputError, match="different settings"):
         margins.load([tmp_path / "a.npy", tmp_path / "b.npy"])
+
+
+def test_shards_of_different_data_are_refused(data, tmp_path):
+    shard(data, tmp_path / "a.npy", (0, 4))
+    shard((255 - data[0], data[1]), tmp_path / "b.npy", (4, 8))
+    with pytest.raises(InputError, match=r"a\.npy and .*b\.npy were trained on different data"):
+        margins.load([tmp_path / "a.npy", tmp_path / "b.npy"])
+
+
+def test_the_device_may_differ_between_shards(data, tmp_path, monkeypatch):
+    shard(data, tmp_path / "a.npy", (0, 4))
+    monkeypatch.setattr(engine, "device_name", lambda device: "cuda, NVIDIA H100")
+    shard(data, tmp_path / "b.npy", (4, 8))
+    assert read_json(tmp_path / "b.json")["device"] == "cuda, NVIDIA H100"
+    assert margins.load([tmp_path / "a.npy", tmp_path / "b.npy"])[1]["models"] == list(range(8))
+
+
+def test_models_that_two_shards_hold_are_refused(data, tmp_path):
+    paths = [tmp_path / f"{name}.npy" for name in "abc"]
+    for path, models in zip(paths, ((0, 6), (4, 8), (8, 12)), strict=True):
+        shard(data, path, models)
+    with pytest.raises(InputError, match=r"a\.npy and .*b\.npy both hold the models 4 to 5"):
+        margins.open_shards(paths)
+    with pytest.raises(InputError, match="both hold the models 0 to 5"):
+        margins.open_shards([paths[0], paths[0]])
+    assert len(margins.open_shards(paths[1:])[1]["models"]) == 8
+
+
+def test_an_array_that_is_no_shard_is_named(data, tmp_path):
+    shard(data, tmp_path / "a.npy", (0, 4))
+    write_array(tmp_path / "w.npy", np.eye(30), {"estimator": "difference"})
+    with pytest.raises(InputError, match=r"w\.npy is no shard of margins"):
+        margins.open_shards([tmp_path / "a.npy", tmp_path / "w.npy"])
 
 
 def test_deployed_networks_see_the_kept_examples_only(data):

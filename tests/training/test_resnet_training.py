@@ -147,6 +147,24 @@ def test_margins_do_not_depend_on_how_models_are_cut_into_shards(data, tmp_path)
     assert not (shard("c.npy", (0, 1), cutout=0) == whole[:1]).all()
 
 
+def test_only_whole_batches_are_compiled_and_once(data, monkeypatch):
+    made = []
+
+    class Noted(Step):
+        def __init__(self, recipe, image_shape, classes, batch, device):
+            made.append((batch, recipe.compile))
+            super().__init__(recipe, image_shape, classes, batch, device)
+
+    monkeypatch.setattr(resnet_training, "Step", Noted)
+    resnet_training.shared_step.cache_clear()
+    trainer = resnet_training.Trainer(SETTINGS, "cpu")
+    inputs, labels = trainer.prepare(data[0]), torch.from_numpy(data[1])
+    for size in (8, 7, 6, 5, 9):
+        trainer.train(inputs, labels, np.arange(size)[None], [np.random.default_rng(0)], epochs=1)
+    resnet_training.shared_step.cache_clear()
+    assert made == [(8, True), (7, False), (6, False), (5, False)]
+
+
 def test_deployed_networks_learn_what_they_are_shown():
     # Two classes told apart by their brightness.
     rng = np.random.default_rng(1)

@@ -72,6 +72,7 @@ def test_figure_2_of_a_folder_of_ones_own_images(tmp_path):
         (lambda config: config.update(learning_rate=1), "learning_rate"),
         (lambda config: config["models"].update(count=0), "models.count"),
         (lambda config: config["experiments"][0].update(trigger="square"), "square"),
+        (lambda config: config["triggers"].update(one_pixel=[[{"rows": [8, 8], "columns": [0, 0], "color": [9]}]]), "one_pixel"),
         (lambda config: config["defenses"]["ss"].update(method="signatures"), "There is no defense 'signatures'"),
         (lambda config: config["defenses"]["ss"].update(share=0.1), "settings of the defense spectral_signatures"),
     ],
@@ -138,12 +139,13 @@ def test_a_part_of_the_paper_is_one_command(tmp_path):
     assert (planned_jobs["train"], planned_jobs["retrain"], planned_jobs["detect"]) == (2, 2, 4)
 
 
-def test_the_default_profile_gives_the_cores(tmp_path):
+def test_the_default_profile_gives_the_cores_and_one_gpu(tmp_path):
     target = RESULTS / "images/seed0.npz"
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", tmp_path, target]
     done = subprocess.run([*map(str, command), "--configfile", str(TINY)], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / target).is_file()
+    assert re.search(r"^Provided resources: gpu=\D*1\b", done.stderr, re.MULTILINE)
 
 
 def test_lint_is_clean():

@@ -107,7 +107,13 @@ def paste(images: np.ndarray, thing: Object, rng: np.random.Generator) -> np.nda
 
     Returns:
         A copy, (N, H, W, C) uint8.
+
+    Raises:
+        ValueError: a part's colour has not one value a channel.
     """
+    for part in thing["parts"]:
+        if len(part["color"]) != images.shape[3]:
+            raise ValueError(f"the object's colour {part['color']} has not one value for each of {images.shape[3]} channels.")
     pasted, tilt = images.copy(), np.deg2rad(thing["tilt"])
     ranges = [*(thing[name] for name in ("rows", "columns", "size")), (-tilt, tilt)]
     poses = np.stack([rng.uniform(*ends, size=len(images)) for ends in ranges], axis=1)

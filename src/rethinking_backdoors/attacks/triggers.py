@@ -1,13 +1,23 @@
 """Triggers: rectangles of one colour. A trigger has one or more variants (the paper's three-way attack has three)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from rethinking_backdoors.io import InputError
 
 # {"rows": [first, last], "columns": [first, last], "color": [one value a channel]}, both ends included, 0..255.
 Rectangle = dict
 # A variant is a list of rectangles, a trigger a list of variants.
 Trigger = Sequence[Sequence[Rectangle]]
+
+
+def check(triggers: Mapping[str, Trigger], shape: tuple[int, int, int]) -> None:
+    """Raises InputError, which names the trigger, unless all of the configuration's fit images of ``shape`` (H, W, C)."""
+    for name, trigger in triggers.items():
+        for rectangle in (rectangle for variant in trigger for rectangle in variant):
+            if wrong := _misfit(rectangle, shape):
+                raise InputError(f"The configuration is wrong at triggers.{name}: {wrong}.")
 
 
 def stamp(images: np.ndarray, variant: Sequence[Rectangle]) -> np.ndarray:
@@ -19,9 +29,14 @@ def stamp(images: np.ndarray, variant: Sequence[Rectangle]) -> np.ndarray:
 
     Returns:
         A copy, (N, H, W, C) uint8. Source: Figure 6 and section 5 of the paper.
+
+    Raises:
+        ValueError: a rectangle does not lie in the images, or its colour is not one of theirs.
     """
     stamped = images.copy()
     for rectangle in variant:
+        if wrong := _misfit(rectangle, images.shape[1:]):
+            raise ValueError(f"a trigger does not fit the images: {wrong}.")
         (top, bottom), (left, right) = rectangle["rows"], rectangle["columns"]
         stamped[:, top : bottom + 1, left : right + 1] = rectangle["color"]
     return stamped
@@ -50,3 +65,14 @@ def stamp_test(images: np.ndarray, trigger: Trigger) -> np.ndarray:
     for variant in trigger:
         images = stamp(images, variant)
     return images
+
+
+def _misfit(rectangle: Rectangle, shape: tuple[int, ...]) -> str:
+    """Why a rectangle cannot be painted on images of ``shape`` (H, W, C); empty if it can."""
+    for name, length in zip(("rows", "columns"), shape[:2], strict=True):
+        first, last = rectangle[name]
+        if not 0 <= first <= last < length:
+            return f"{name} are [{first}, {last}], the images have {name} 0 to {length - 1} (give the first and the last)"
+    if len(rectangle["color"]) != shape[2]:
+        return f"color has {len(rectangle['color'])} values, the images have {shape[2]}"
+    return ""

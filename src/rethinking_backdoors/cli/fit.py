@@ -65,9 +65,10 @@ def _from_folder(folder: Path, masks: Path | None) -> tuple[PackedMasks, list[np
     """The margins of a folder of shards, memory-mapped, and the masks that their seeds tell."""
     if masks is not None:
         raise InputError(f"--masks is not for {folder}: the seeds of its shards tell the masks.")
-    paths = sorted(folder.glob("*.npy"))
+    # Shards are named by numbers; what else lies there is a datamodel, or the temporary file of a job that was killed.
+    paths = sorted(folder.glob("[0-9]*.npy"))
     if not paths:
-        raise InputError(f"{folder} holds no shards of margins (.npy).")
+        raise InputError(f"{folder} holds no shards of margins (files such as 00000.npy).")
     shards, common = open_shards(paths)
     models, n = common["models"], shards[0].shape[1]
     parts = (models[start : start + MODELS_AT_ONCE] for start in range(0, len(models), MODELS_AT_ONCE))

@@ -12,6 +12,8 @@ from rethinking_backdoors.cli.common import one_sentence, use_device
 from rethinking_backdoors.config import attack_of, check, experiments, load, training_of
 from rethinking_backdoors.io import InputError, digest, read_array, read_json, read_npz, write_json, write_npz
 
+# Images, labels and, if the networks take features, what makes them.
+Data = tuple[np.ndarray, np.ndarray, Any]
 SCHEMA = Path(__file__).parents[3] / "workflow" / "schemas" / "config.schema.yaml"
 
 
@@ -44,15 +46,19 @@ def train(
         span = _span(models or f"0:{settings['models']['count']}", settings["models"]["count"])
         device = use_device(device or settings["device"], threads)
         seed = settings["seeds"][0] if seed is None else seed
-        images, labels = _poisoned(settings, experiment, seed, out, device)
+        data = _poisoned(settings, experiment, seed, out, device)
         for a in percents if alpha is None else [alpha]:
             for part in _parts(span, settings["models"]["shard"]):
-                _shard(settings, experiment, seed, a, part, images, labels, out, device)
+                _shard(settings, experiment, seed, a, part, data, out, device)
 
 
 def _check(settings: dict[str, Any]) -> None:
+    from rethinking_backdoors.attacks import triggers
+    from rethinking_backdoors.data import image_shape
+
     try:
         check(settings, SCHEMA)
+        triggers.check(settings["triggers"], image_shape(settings["images"]))
     except KeyError as error:
         raise InputError(f"The configuration lacks {error.args[0]}.") from None
 
@@ -72,11 +78,10 @@ def _parts(span: tuple[int, int], size: int) -> Iterator[tuple[str, tuple[int, i
         yield (f"{shard:05d}" if end - first == size else f"{first:06d}-{end:06d}"), (first, end)
 
 
-def _poisoned(settings: dict[str, Any], experiment: int, seed: int, out: Path, device: str) -> tuple[np.ndarray, np.ndarray]:
-    """The poisoned training set, images (or features) and labels; ``out`` gets poison.npz and attack.json if it lacks them."""
+def _poisoned(settings: dict[str, Any], experiment: int, seed: int, out: Path, device: str) -> Data:
+    """The poisoned training set; ``out`` gets poison.npz and attack.json if it lacks them."""
     from rethinking_backdoors.attacks.poisoning import poisoned_set
     from rethinking_backdoors.from_config import extractor_of, images_of, poison_of
-    from rethinking_backdoors.training import features
 
     attack, record = attack_of(settings, experiment), out / "command.json"
     parts = {key: settings.get(key) for key in ("dataset", "images", "adversary", "features")}
@@ -98,7 +103,7 @@ def _poisoned(settings: dict[str, Any], experiment: int, seed: int, out: Path, d
         write_json(out / "attack.json", {**attack, "seed": seed, **truth})
         write_json(record, made_from)
     images, labels = poisoned_set(images, labels, **read_npz(out / "poison.npz", "index", "image", "label"))
-    return (features.extract(images, extractor) if extractor else images), labels
+    return images, labels, extractor
 
 
 def _shard(
@@ -107,18 +112,17 @@ def _shard(
     seed: int,
     alpha: int,
     part: tuple[str, tuple[int, int]],
-    images: np.ndarray,
-    labels: np.ndarray,
+    data: Data,
     out: Path,
     device: str,
 ) -> None:
-    """Trains the models of one file, unless it is there."""
+    """Trains the models of one file, unless it is there; a file without its manifest is what a kill left behind."""
     from rethinking_backdoors.seeds import root
     from rethinking_backdoors.training.engine import train_shards
 
-    name, models = part
+    (name, models), (images, labels, extractor) = part, data
     path = out / f"alpha{alpha}" / "margins" / f"{name}.npy"
-    if path.exists():
+    if path.exists() and path.with_suffix(".json").exists():
         read_array(path)
         print(f"{path} is there already", flush=True)
         return
@@ -130,5 +134,6 @@ def _shard(
         alpha=alpha / 100,
         models=models,
         training=training_of(settings, experiment),
+        extractors=[extractor] if extractor else None,
         device=device,
     )

@@ -55,6 +55,11 @@ class Trainer(Protocol):
         """
 
 
+def device_name(device: str) -> str:
+    """A torch device with the name of the GPU that it is: "cuda, NVIDIA H100 80GB HBM3"; "cpu"."""
+    return f"{device}, {torch.cuda.get_device_name(device)}" if device.startswith("cuda") else device
+
+
 def triangle(step: int, steps: int, *, peak_lr: float, peak_epoch: float, epochs: int) -> float:
     """The learning rate of one of ``steps`` steps: 0 to the peak at ``peak_epoch``, then back to 0 at the end."""
     peak = steps * peak_epoch / epochs

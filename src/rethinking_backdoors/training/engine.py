@@ -1,16 +1,16 @@
 """Shards of models: from a training set to the margins of every example in every model, and networks for deployment."""
 
-import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from rethinking_backdoors.io import digest
+from rethinking_backdoors.io import digest, digest_arrays
 from rethinking_backdoors.seeds import generator
-from rethinking_backdoors.training.basics import Models, Trainer
+from rethinking_backdoors.training.basics import Models, Trainer, device_name
+from rethinking_backdoors.training.features import Extractor, extract
 from rethinking_backdoors.training.kinds import trainer
 from rethinking_backdoors.training.margins import ShardWriter
 from rethinking_backdoors.training.progress import Progress
@@ -26,6 +26,7 @@ def train_shard(
     alpha: float,
     models: tuple[int, int],
     training: dict[str, Any],
+    extractor: Extractor | None = None,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> ShardWriter:
@@ -38,15 +39,19 @@ def train_shard(
         images: (n, H, W, C) uint8, the poisoned training set. labels: (n,) int64.
         path: where the margins file will stand; its partial file is taken up if there is one.
         training: the configuration's section of that name, for one attack (see ``config.training_of``).
+        extractor: what the networks take in place of images, if anything.
         progress: of the job that the shard belongs to; none for one of its own.
 
     Returns:
-        The writer, holding all rows but not finished: call ``finish`` on it with ``manifest(...)``.
+        The writer, holding all rows but not finished: call ``finish`` on it with the manifest. Its ``settings`` hold ``data``,
+        the ``fingerprint`` of what was trained on.
     """
     settings = {"root": str(root), "alpha": alpha, "models": list(models), "training": training}
+    settings["data"] = fingerprint(images, labels, extractor)
     writer = ShardWriter(path, models[1] - models[0], len(images), settings)
     kind = trainer(training, device)
-    x, y, block = kind.prepare(images), torch.from_numpy(labels).to(device), kind.models_at_once
+    x = kind.prepare(extract(images, extractor) if extractor else images)
+    y, block = torch.from_numpy(labels).to(device), kind.models_at_once
     progress = progress or Progress(writer.models)
     first = writer.done // block * block
     progress.found(first)
@@ -60,6 +65,17 @@ def train_shard(
     return writer
 
 
+def fingerprint(images: np.ndarray, labels: np.ndarray, extractor: Extractor | None) -> str:
+    """Of what ``train_shard`` is given, 16 hexadecimal digits.
+
+    Features go in as the extractor that makes them: their own last bits differ between processors, which spoils nothing.
+    """
+    if extractor is None:
+        return digest_arrays(images, labels)
+    arrays = {name: digest_arrays(buffer.numpy()) for name, buffer in extractor.named_buffers()}
+    return digest([digest_arrays(images, labels), asdict(extractor.settings), arrays])
+
+
 def train_shards(
     sets: list[tuple[np.ndarray, np.ndarray]],
     paths: list[str],
@@ -68,19 +84,21 @@ def train_shards(
     alpha: float,
     models: tuple[int, int],
     training: dict[str, Any],
+    extractors: list[Extractor] | None = None,
     device: str = "cpu",
 ) -> None:
     """One shard for each of several training sets (the seeds of an experiment); the files appear together at the end.
 
     See ``train_shard``. A job that is killed keeps the partial files of all its sets.
+
+    Args:
+        sets: images and labels. extractors: one for each of them, if the networks take features.
     """
-    started = time.perf_counter()
     progress = Progress(len(sets) * (models[1] - models[0]))
     shared = {"alpha": alpha, "models": models, "training": training, "device": device, "progress": progress}
     writers = []
-    for (images, labels), path, root in zip(sets, paths, roots, strict=True):
-        writers.append(train_shard(images, labels, path, root=root, **shared))
-    seconds = round((time.perf_counter() - started) / len(sets), 2)
+    for (images, labels), path, root, extractor in zip(sets, paths, roots, extractors or [None] * len(sets), strict=True):
+        writers.append(train_shard(images, labels, path, root=root, extractor=extractor, **shared))
     for writer, root in zip(writers, roots, strict=True):
         writer.finish(
             {
@@ -88,8 +106,9 @@ def train_shards(
                 "alpha": alpha,
                 "root": str(root),
                 "settings": digest(training),
-                "device": device,
-                "seconds": seconds,
+                "data": writer.settings["data"],
+                "device": device_name(device),
+                "seconds": round(writer.seconds, 2),
             }
         )
 

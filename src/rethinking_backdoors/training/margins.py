@@ -1,32 +1,43 @@
 """The margins store: one file a shard of models, appended to block by block, complete or absent."""
 
 import os
+import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rethinking_backdoors.io import InputError, atomic, digest, read_array, read_json, write_json, write_manifest
 from rethinking_backdoors.training.subsets import masks
 
+# What the manifests of all shards of one setting share; beside it each names its own `models`, first and end.
+_SHARED = ("root", "alpha", "settings", "data")
+
 
 class ShardWriter:
     """Collects the margins of one shard's models; what a killed job had written is taken up again.
 
-    Rows go to ``<path>.partial``; its settings lie beside it, so that rows of other settings are never mixed in. ``finish``
-    makes the final file, which therefore appears only complete.
+    Rows go to ``<path>.partial``; a fingerprint of its settings lies beside it, so that rows of other settings are never mixed
+    in, with the seconds that the rows took. ``finish`` makes the final file, which therefore appears only complete.
+
+    Attributes:
+        seconds: of work from the writer's making to its last row, earlier runs included.
     """
 
     def __init__(self, path: str | Path, models: int, n: int, settings: dict[str, Any]):
         self.path, self.models, self.n, self.settings = Path(path), models, n, settings
         self.partial = self.path.with_suffix(".partial")
         self._tag = self.path.with_suffix(".partial.json")
-        fingerprint = {"settings": digest({**settings, "n": n})}
-        if not (self.partial.exists() and self._tag.exists() and read_json(self._tag) == fingerprint):
+        self._fingerprint, self.seconds, self._since = digest({**settings, "n": n}), 0.0, time.perf_counter()
+        tag = read_json(self._tag) if self.partial.exists() and self._tag.exists() else {}
+        if tag.get("settings") == self._fingerprint:
+            self.seconds = tag["seconds"]
+        else:
             self.partial.parent.mkdir(parents=True, exist_ok=True)
             self.partial.write_bytes(b"")
-            write_json(self._tag, fingerprint)
+            self._write_tag()
 
     @property
     def done(self) -> int:
@@ -39,15 +50,21 @@ class ShardWriter:
             file.truncate(first * 2 * self.n)
             file.seek(0, os.SEEK_END)
             file.write(np.ascontiguousarray(rows[: self.models - first], dtype=np.float16).tobytes())
+        now = time.perf_counter()
+        self.seconds, self._since = self.seconds + now - self._since, now
+        self._write_tag()
 
     def finish(self, manifest: dict[str, Any]) -> None:
-        """Turns the partial file into the array (models, n) float16 with its manifest."""
+        """Turns the partial file into the array (models, n) float16 with its manifest; after a kill it can be called again."""
         rows = np.fromfile(self.partial, dtype=np.float16).reshape(self.models, self.n)
         with atomic(self.path) as temporary, open(temporary, "wb") as file:
             np.save(file, rows)
         write_manifest(self.path, manifest)
         self.partial.unlink()
         self._tag.unlink()
+
+    def _write_tag(self) -> None:
+        write_json(self._tag, {"settings": self._fingerprint, "seconds": self.seconds})
 
 
 def open_shards(paths: Sequence[str | Path]) -> tuple[list[np.ndarray], dict[str, Any]]:
@@ -58,15 +75,49 @@ def open_shards(paths: Sequence[str | Path]) -> tuple[list[np.ndarray], dict[str
         model indices.
 
     Raises:
-        InputError: a shard is damaged, or the shards do not belong together.
+        InputError: a shard is damaged or none at all, or the shards do not belong together.
     """
-    shards = sorted((read_array(path) for path in paths), key=lambda shard: shard[1]["models"][0])
-    common = {key: shards[0][1][key] for key in ("root", "alpha", "settings")}
-    for _, manifest in shards:
-        if any(manifest[key] != value for key, value in common.items()):
-            raise InputError(f"the shards {', '.join(map(str, paths))} come from different settings: make them again.")
-    models = [index for _, manifest in shards for index in range(*manifest["models"])]
-    return [rows for rows, _ in shards], {**common, "models": models}
+    shards = sorted((_read_shard(path) for path in paths), key=lambda shard: shard.manifest["models"])
+    for shard in shards[1:]:
+        _check_same(shards[0], shard)
+    for one, following in pairwise(shards):
+        _check_apart(one, following)
+    models = [index for shard in shards for index in range(*shard.manifest["models"])]
+    return [shard.rows for shard in shards], {**{key: shards[0].manifest[key] for key in _SHARED}, "models": models}
+
+
+class _Shard(NamedTuple):
+    path: str | Path
+    rows: np.ndarray
+    manifest: dict[str, Any]
+
+
+def _read_shard(path: str | Path) -> _Shard:
+    """Refuses arrays of other kinds, and shards of a version that did not note its data."""
+    rows, manifest = read_array(path)
+    if missing := [key for key in ("models", *_SHARED) if key not in manifest]:
+        raise InputError(f"{path} is no shard of margins, or an old one: its manifest lacks {', '.join(missing)}; make it again.")
+    return _Shard(path, rows, manifest)
+
+
+def _check_same(one: _Shard, other: _Shard) -> None:
+    """Whether two shards are of one setting and one training set."""
+    differing = {key for key in _SHARED if one.manifest[key] != other.manifest[key]}
+    if differing == {"data"}:
+        raise InputError(
+            f"The shards {one.path} and {other.path} were trained on different data (another attack, or an adversary or features "
+            "made anew on another machine): make them again on one machine."
+        )
+    if differing:
+        raise InputError(f"The shards {one.path} and {other.path} come from different settings: make them again.")
+
+
+def _check_apart(one: _Shard, following: _Shard) -> None:
+    """Whether two shards, the second of which begins no earlier, have no model in common."""
+    (_, end), (first, last) = one.manifest["models"], following.manifest["models"]
+    if first < end:
+        both = f"{first} to {min(end, last) - 1}"
+        raise InputError(f"The shards {one.path} and {following.path} both hold the models {both}: leave one of them out.")
 
 
 def load(paths: Sequence[str | Path]) -> tuple[np.ndarray, dict[str, Any]]:

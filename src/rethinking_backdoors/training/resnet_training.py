@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ class Trainer:
     ) -> Models:
         """See ``basics.Trainer``; subsets that do not fill a batch are one batch."""
         size = min(self.recipe.batch_size, subsets.shape[1])
-        step = shared_step(self.recipe, tuple(inputs.shape[1:]), int(labels.max()) + 1, size, self.device)
+        step = step_of(self.recipe, tuple(inputs.shape[1:]), int(labels.max()) + 1, size, self.device)
         states = []
         for model, (subset, stream) in enumerate(zip(subsets, streams, strict=True)):
             step.reset(stream)
@@ -69,6 +70,14 @@ class Trainer:
             fit(step, ((inputs.index_select(0, order), labels.index_select(0, order)) for order in orders), corners)
             states.append([tensor.clone() for tensor in _tensors(step)])
         return Models(step, states)
+
+
+def step_of(recipe: Recipe, image_shape: tuple[int, ...], classes: int, batch: int, device: str) -> Step:
+    """What trains on batches of one size. Only whole batches are worth compiling: defenses train on subsets that do not fill one,
+    every time of another size, and torch refuses to compile the same function again and again."""
+    if batch < recipe.batch_size:
+        return Step(replace(recipe, compile=False), image_shape, classes, batch, device)
+    return shared_step(recipe, image_shape, classes, batch, device)
 
 
 @functools.lru_cache(maxsize=2)
