@@ -36,7 +36,7 @@ test: .venv/.ready
 cifar10: .venv/.ready
 	mkdir -p results/cifar10
 	printf 'only: [%s]\nmodels: {count: %s, shard: %s}\n' "$(EXPERIMENTS)" "$(MODELS)" "$(MODELS)" > results/cifar10/part.yaml
-	$(BIN)/python -m snakemake --cores $(CORES) --resources gpu=1 --configfile config/cifar10.yaml results/cifar10/part.yaml
+	$(BIN)/python -m snakemake --cores $(CORES) --configfile config/cifar10.yaml results/cifar10/part.yaml
 
 benchmark: .venv/.ready
 	$(BIN)/python benchmarks/training.py
