@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from rethinking_backdoors.datamodels.inputs import mask_columns
 from rethinking_backdoors.io import InputError, read_json
 from rethinking_backdoors.seeds import generator
 from rethinking_backdoors.training import engine, margins, mlp
@@ -132,9 +133,9 @@ def test_shards_are_read_back_in_the_order_of_their_models(data, tmp_path):
     whole = shard(data, tmp_path / "whole.npy", (0, 8))
     shard(data, tmp_path / "a.npy", (4, 8))
     shard(data, tmp_path / "b.npy", (0, 4))
-    drawn, values, common = margins.load_with_masks([tmp_path / "a.npy", tmp_path / "b.npy"])
-    assert (values == whole).all()
-    assert (drawn == masks(9, 0.5, range(8), 30)).all()
+    drawn, values, common = margins.open_with_masks([tmp_path / "a.npy", tmp_path / "b.npy"])
+    assert (np.concatenate(values) == whole).all()
+    assert (mask_columns(drawn, 0, 30) == masks(9, 0.5, range(8), 30)).all()
     assert common["models"] == list(range(8))
     assert read_json(tmp_path / "a.json")["models"] == [4, 8]
 
@@ -143,7 +144,7 @@ def test_shards_of_different_settings_are_refused(data, tmp_path):
     shard(data, tmp_path / "a.npy", (0, 4))
     shard(data, tmp_path / "b.npy", (4, 8), root=10)
     with pytest.raises(InputError, match="different settings"):
-        margins.load([tmp_path / "a.npy", tmp_path / "b.npy"])
+        margins.open_shards([tmp_path / "a.npy", tmp_path / "b.npy"])
 
 
 def test_deployed_networks_see_the_kept_examples_only(data):

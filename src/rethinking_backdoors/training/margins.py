@@ -3,12 +3,18 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rethinking_backdoors.io import InputError, atomic, digest, read_array, read_json, write_json, write_manifest
 from rethinking_backdoors.training.subsets import masks
+
+if TYPE_CHECKING:
+    from rethinking_backdoors.datamodels import PackedMasks
+
+# Masks that are unpacked at a time.
+_MODELS_AT_ONCE = 1000
 
 
 class ShardWriter:
@@ -69,13 +75,11 @@ def open_shards(paths: Sequence[str | Path]) -> tuple[list[np.ndarray], dict[str
     return [rows for rows, _ in shards], {**common, "models": models}
 
 
-def load(paths: Sequence[str | Path]) -> tuple[np.ndarray, dict[str, Any]]:
-    """The margins (m, n) float16 of all shards of one setting; otherwise as ``open_shards``."""
+def open_with_masks(paths: Sequence[str | Path]) -> tuple["PackedMasks", list[np.ndarray], dict[str, Any]]:
+    """The masks of all models (m, n), drawn again from their seeds; otherwise as ``open_shards``."""
+    from rethinking_backdoors.datamodels import pack  # only here: the estimators take as long to load as a small shard to train
+
     shards, common = open_shards(paths)
-    return np.concatenate(shards), common
-
-
-def load_with_masks(paths: Sequence[str | Path]) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """Masks (m, n) bool, drawn again from their seeds, margins (m, n) float16 and the common facts of one setting."""
-    margins, common = load(paths)
-    return masks(int(common["root"]), common["alpha"], common["models"], margins.shape[1]), margins, common
+    models, n = common["models"], shards[0].shape[1]
+    parts = (models[start : start + _MODELS_AT_ONCE] for start in range(0, len(models), _MODELS_AT_ONCE))
+    return pack(masks(int(common["root"]), common["alpha"], part, n) for part in parts), shards, common
