@@ -75,6 +75,7 @@ wildcard_constraints:
 
 
 include: "workflow/paths.py"
+include: "workflow/memory.py"
 include: "rules/poison.smk"
 include: "rules/train.smk"
 include: "rules/datamodels.smk"

@@ -11,8 +11,12 @@ rule datamodel:
         benchmark_of("datamodel", "e", "a")
     conda:
         "../environment.yml"
+    resources:
+        gpu=int(config["device"] != "cpu"),
+        mem_mb=fit_memory,
     params:
         estimator=config["estimator"],
+        device=config["device"],
         seeds=SEEDS,
     script:
         "../scripts/datamodel.py"

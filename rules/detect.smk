@@ -14,6 +14,7 @@ rule detect:
         "../environment.yml"
     resources:
         gpu=int(config["device"] != "cpu"),
+        mem_mb=search_memory,
     params:
         rule=lambda w: rules_of(w.e)[w.rule],
         device=config["device"],
@@ -35,6 +36,7 @@ rule control:
         "../environment.yml"
     resources:
         gpu=int(config["device"] != "cpu"),
+        mem_mb=lambda w: max(fit_memory(w), search_memory(w)),
     params:
         estimator=config["estimator"],
         device=config["device"],

@@ -14,8 +14,12 @@ rule strength:
         benchmark_of("strength", "e", "a")
     conda:
         "../environment.yml"
+    resources:
+        gpu=int(config["device"] != "cpu"),
+        mem_mb=fit_memory,
     params:
         estimator=config["estimator"],
+        device=config["device"],
         seeds=SEEDS,
     script:
         "../scripts/strength.py"

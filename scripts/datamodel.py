@@ -1,11 +1,13 @@
-from rethinking_backdoors.datamodels import ESTIMATORS, fit_with_fidelity
+from rethinking_backdoors.datamodels import estimator_of, fit_with_fidelity
 from rethinking_backdoors.io import job, write_array
-from rethinking_backdoors.training.margins import load_with_masks
+from rethinking_backdoors.training.margins import open_with_masks
 
 with job(snakemake.log[0]):
     name, shards = snakemake.params.estimator, len(snakemake.input.margins) // len(snakemake.params.seeds)
     for i, path in enumerate(snakemake.output.weights):
-        masks, margins, common = load_with_masks(snakemake.input.margins[i * shards : (i + 1) * shards])
-        fitted, fidelity = fit_with_fidelity(ESTIMATORS[name], masks, margins)
-        manifest = {"estimator": name, "m": len(masks), "alpha": common["alpha"], "root": common["root"], "fidelity": fidelity}
-        write_array(path, fitted.coef_, {**manifest, "orientation": "rows are training examples"})
+        masks, margins, common = open_with_masks(snakemake.input.margins[i * shards : (i + 1) * shards])
+        fitted, fidelity = fit_with_fidelity(estimator_of(name, snakemake.params.device), masks, margins)
+        manifest = {"estimator": name, "m": masks.shape[0], "alpha": common["alpha"], "root": common["root"]}
+        manifest |= {"fidelity": fidelity, "orientation": "rows are training examples"}
+        write_array(path, fitted.coef_, manifest)
+        del fitted  # before the next is made

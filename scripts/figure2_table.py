@@ -1,7 +1,7 @@
 import pandas as pd
 
 from rethinking_backdoors.io import job, read_array, read_npz, write_text
-from rethinking_backdoors.strength import estimate, without_self
+from rethinking_backdoors.strength import estimate
 from rethinking_backdoors.tables import truth
 from rethinking_backdoors.unplanted import flagged, frame, table
 
@@ -10,8 +10,8 @@ with job(snakemake.log[0]):
     numbers, rules = [pd.read_csv(inputs.moved)], list(params.rules)
     for i, seed in enumerate(params.seeds):
         facts = truth(inputs.poison[i], inputs.images[i], params.target_class)
-        weights = without_self(read_array(inputs.weights[i])[0])
-        scores = {"oracle": [estimate(weights, facts["poisoned"].nonzero()[0])]}
+        weights, _ = read_array(inputs.weights[i])
+        scores = {"oracle": [estimate(weights, facts["poisoned"].nonzero()[0], self_influence=False)]}
         # Detections are ordered seed by seed, within a seed rule by rule.
         for place, rule in enumerate(rules, i * len(rules)):
             scores[rule] = [read_npz(inputs.detection[place], "score")["score"]]

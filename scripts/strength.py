@@ -4,13 +4,13 @@ from rethinking_backdoors.io import job, read_npz, write_npz
 from rethinking_backdoors.natural import rivals
 from rethinking_backdoors.seeds import generator
 from rethinking_backdoors.strength import summarize
-from rethinking_backdoors.training.margins import load_with_masks
+from rethinking_backdoors.training.margins import open_with_masks
 
 with job(snakemake.log[0]):
-    estimator = weights_of(snakemake.params.estimator)
+    estimator = weights_of(snakemake.params.estimator, snakemake.params.device)
     shards = len(snakemake.input.margins) // len(snakemake.params.seeds)
     for i, path in enumerate(snakemake.output.strength):
-        masks, margins, common = load_with_masks(snakemake.input.margins[i * shards : (i + 1) * shards])
+        masks, margins, common = open_with_masks(snakemake.input.margins[i * shards : (i + 1) * shards])
         support = read_npz(snakemake.input.poison[i], "index")["index"]
         rng = generator(int(common["root"]), "shown examples")
         write_npz(path, **summarize(masks, margins, support, estimator, rng))

@@ -7,7 +7,20 @@ import pytest
 from matplotlib.colors import to_hex
 
 from rethinking_backdoors.attacks.triggers import stamp_test, stamp_train
-from rethinking_backdoors.figures import figure2, figure3, figure4, figure5, figure6, figure7, figure8, figure9, figure11, style
+from rethinking_backdoors.figures import (
+    figure2,
+    figure3,
+    figure4,
+    figure5,
+    figure6,
+    figure7,
+    figure8,
+    figure9,
+    figure11,
+    inputs,
+    style,
+)
+from rethinking_backdoors.io import write_array, write_npz
 
 N, P = 60, 12
 TITLES = {number: f"attack {number}, a trigger" for number in range(1, 9)}
@@ -128,6 +141,16 @@ def test_histograms_sum_to_one_and_mark_the_means():
         assert heights @ (edges[:-1] + edges[1:]) / 2 == pytest.approx(line.get_xdata()[0], abs=0.02)
         assert to_hex(patch.get_edgecolor()) == to_hex(line.get_color())
         assert -1.5 < edges[0] < edges[-1] < 2
+
+
+def test_histograms_are_of_the_configured_estimator(tmp_path):
+    place = tmp_path / "exp2/seed0/alpha50"
+    for estimator, value in (("difference", 1.0), ("ridge", 2.0)):
+        write_array(place / f"datamodel_{estimator}.npy", np.full((3, 3), value), {})
+    write_npz(place.parent / "poison.npz", index=np.arange(2))
+    experiments = {2: {"attack": "dirty_label", "trigger": "one_pixel", "alphas": [0.5, 0.3]}}
+    read = inputs.READERS["figure9"](str(tmp_path), experiments, [0, 1], estimator="ridge")
+    assert (read["weights"][2] == 2).all()
 
 
 def test_histogram_is_the_same_in_blocks_and_at_once(monkeypatch):

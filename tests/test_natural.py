@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from rethinking_backdoors.datamodels import pack
 from rethinking_backdoors.natural import natural_groups, rivals, strength_of
 from rethinking_backdoors.strength import measured
 
@@ -48,6 +49,15 @@ def test_the_planted_natural_feature_is_found_and_what_only_moves_together_is_no
     assert any(set(members) == set(range(20, 26)) for members in groups["partners"])
     together = strength_of(masks[1::2], margins[1::2], np.arange(40, 46))
     assert together == pytest.approx(0.0, abs=0.15)
+
+
+def test_packed_masks_and_shards_have_the_same_rivals(world):
+    masks, margins, support, labels = world
+    margins = margins.astype(np.float16)
+    plain = rivals(masks, margins, support, labels, np.random.default_rng(3))
+    parts = pack([masks[:700], masks[700:]]), [margins[:1001], margins[1001:]]
+    packed = rivals(*parts, support, labels, np.random.default_rng(3))
+    assert all((plain[name] == packed[name]).all() for name in plain)
 
 
 def test_the_order_of_kinds_and_the_seed_decide_everything(world):

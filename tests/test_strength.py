@@ -1,10 +1,11 @@
+import tracemalloc
 from itertools import combinations
 
 import numpy as np
 import pytest
 
 from rethinking_backdoors import strength
-from rethinking_backdoors.datamodels.difference import difference_in_means
+from rethinking_backdoors.datamodels import difference_in_means, pack
 
 
 def all_subsets(n, size):
@@ -57,8 +58,64 @@ def test_the_measured_strength_is_the_slope_over_models_without_the_example(worl
 def test_self_influence_is_what_the_diagonal_holds():
     weights = np.diag([5.0, 1, 1, 1])
     assert strength.estimate(weights, np.array([0]))[0] == 5
-    assert not strength.estimate(strength.without_self(weights), np.array([0])).any()
+    assert not strength.estimate(weights, np.array([0]), self_influence=False).any()
+    weights[1:, 0] = 0.5
+    assert strength.estimate(weights, np.array([0]), self_influence=False).tolist() == [-0.5, 0, 0, 0]
     assert weights[0, 0] == 5
+
+
+def test_many_features_at_once_are_each_by_itself_and_in_blocks(world, monkeypatch):
+    weights = world[2].astype(np.float32)
+    supports = [np.array([0, 3]), np.array([1, 4, 5])]
+    monkeypatch.setattr(strength, "_ROWS_AT_ONCE", 4)
+    for self_influence, others in ((True, weights), (False, weights * ~np.eye(10, dtype=bool))):
+        found = strength.estimates(weights, supports, self_influence)
+        for row, support in zip(found, supports, strict=True):
+            inside = np.isin(np.arange(10), support)
+            assert row == pytest.approx(others[inside].mean(0, dtype=float) - others[~inside].mean(0, dtype=float))
+
+
+@pytest.mark.parametrize("hole", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_refused(world, hole):
+    weights = world[2].copy()
+    weights[7, 2] = hole
+    with pytest.raises(ValueError, match="not finite"):
+        strength.estimate(weights, np.array([0, 3]))
+
+
+@pytest.mark.parametrize("size", [3, 4096])
+def test_packed_masks_shards_and_blocks_change_nothing(size, monkeypatch):
+    rng = np.random.default_rng(0)
+    masks = np.stack([rng.permutation(21) < 10 for _ in range(600)])
+    margins, support = rng.standard_normal((600, 21)).astype(np.float16), np.arange(6)
+    plain = strength.summarize(masks, margins, support, difference_in_means, np.random.default_rng(1))
+    monkeypatch.setattr(strength, "_EXAMPLES_AT_ONCE", size)
+    parts = pack([masks[:100], masks[100:]]), [margins[:250], margins[250:]]
+    other = strength.summarize(*parts, support, difference_in_means, np.random.default_rng(1))
+    for name, values in plain.items():
+        np.testing.assert_allclose(other[name], values, rtol=1e-12, atol=1e-12, err_msg=name)
+    assert np.allclose(plain["margin_sd"], margins.std(0, dtype=np.float64), rtol=1e-12)
+
+
+def peak(work):
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_peaks_are_as_stated(monkeypatch):
+    monkeypatch.setattr(strength, "_EXAMPLES_AT_ONCE", 100)
+    rng = np.random.default_rng(0)
+    weights = rng.standard_normal((1500, 1500)).astype(np.float32)
+    stated = 8 * (256 * 1500 + 2 * 3 * 1500)
+    assert peak(lambda: strength.estimates(weights, [np.arange(9), np.arange(20)], self_influence=False)) < 1.1 * stated
+    masks, support = pack([rng.random((4000, 800)) < 0.5]), np.arange(40)
+    margins = [rng.standard_normal((2000, 800)).astype(np.float16) for _ in range(2)]
+    assert peak(lambda: strength.measured(masks, margins, support)) < 4000 * (10 * 100 + 2 * 40) * 1.1
+    assert peak(lambda: strength.k_output(masks, margins, support, np.arange(300))) < 4000 * (11 * 100 + 2 * 40) * 1.1
 
 
 def test_k_output_of_synthetic_margins():

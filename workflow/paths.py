@@ -219,6 +219,8 @@ def figure_facts(name):
     facts = {"experiments": SHOWN_ATTACKED, "seeds": SEEDS}
     if name == "figure6":
         facts["triggers"] = config["triggers"]
+    if name == "figure9":
+        facts["estimator"] = config["estimator"]
     if name == "figure11":
         facts |= {"target_class": config["target_class"], "defenses": DEFENSES, "rules": RULES}
     return facts

@@ -3,14 +3,15 @@
 All of these look at the truth in order to compare. A setting may be chosen by them, but only on seeds that are not reported.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from rethinking_backdoors.datamodels import difference_in_means, weights_of
+from rethinking_backdoors.datamodels import Margins, Masks, difference_in_means, weights_of
+from rethinking_backdoors.datamodels.inputs import mask_rows
 from rethinking_backdoors.detection.pairs import pair_sums
 from rethinking_backdoors.detection.released import search_released
 from rethinking_backdoors.detection.scores import detect, frequencies, ranking, scores
@@ -27,14 +28,14 @@ class Setting:
     """The models of one experiment and seed, and the truth that scores are judged by.
 
     Attributes:
-        masks: (m, n) bool. margins: (m, n), of the same models.
+        masks: (m, n) bool or packed. margins: (m, n) or shards of it, of the same models.
         poisoned: (n,) bool. target: (n,) bool, labelled as the target class in the poisoned set.
         removed: the share of all examples that is removed.
         root: the setting's root seed.
     """
 
-    masks: np.ndarray
-    margins: np.ndarray
+    masks: Masks
+    margins: np.ndarray | Sequence[np.ndarray] | Margins
     poisoned: np.ndarray
     target: np.ndarray
     removed: float
@@ -55,10 +56,11 @@ def models_against_accuracy(setting: Setting, *, estimators: list[str], models: 
         models: the first so many of the setting's models are used. rule: see ``detect``.
     """
     for count in models:
+        margins = Margins(setting.margins, np.arange(setting.masks.shape[0]) < count)
         order = generator(setting.root, "permuted masks", 0).permutation(count)
         for name in estimators:
             for masks, chosen in (("real", slice(count)), ("permuted", order)):
-                weights = weights_of(name)(setting.masks[chosen], setting.margins[:count])
+                weights = weights_of(name)(mask_rows(setting.masks, chosen), margins)
                 row = {"estimator": name, "models": count, "masks": masks}
                 yield row | setting.judge(detect(weights, rule, setting.root)["score"])
 

@@ -4,9 +4,12 @@ The strength of a set of examples is measured as that of the trigger (eq. 2 and 
 with even positions and strength is measured on those with odd ones, so that noise that chose a set does not count for it.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from rethinking_backdoors.datamodels.difference import difference_in_means
+from rethinking_backdoors.datamodels.inputs import Margins, Masks, mask_rows, masks_of, matched
 from rethinking_backdoors.strength import measured
 
 PROFILE = 64  # models whose margins describe an example
@@ -14,34 +17,53 @@ Groups = dict[str, list[np.ndarray]]
 
 
 def rivals(
-    masks: np.ndarray, margins: np.ndarray, support: np.ndarray, labels: np.ndarray, rng: np.random.Generator, tried: int = 10
+    masks: Masks,
+    margins: np.ndarray | Sequence[np.ndarray] | Margins,
+    support: np.ndarray,
+    labels: np.ndarray,
+    rng: np.random.Generator,
+    tried: int = 10,
 ) -> dict[str, np.ndarray]:
     """The strength at alpha p of the poison and of natural groups of examples.
 
     Args:
-        masks: (m, n) bool. margins: (m, n). support: (p,) the poisoned examples. labels: (n,) as in the poisoned set.
+        masks: (m, n) bool or packed. margins: (m, n) or shards of it.
+        support: (p,) the poisoned examples. labels: (n,) as in the poisoned set.
         tried: how many groups of each kind, classes excepted.
 
     Returns:
         ``kind`` (G,), "poison" first and then the kinds of ``natural_groups``; ``size`` (G,); ``strength`` (G,), logits per
         example of the group.
+
+    Memory: that of ``difference_in_means`` of a few targets or examples, and of ``strength_of`` for the largest class.
     """
-    groups = {"poison": [support], **natural_groups(masks[::2], margins[::2], support, labels, rng, tried)}
+    margins, even = matched(masks, margins), np.arange(masks.shape[0]) % 2 == 0
+    tests = mask_rows(masks, ~even), Margins(margins, ~even)
+    groups = natural_groups(mask_rows(masks, even), Margins(margins, even), support, labels, rng, tried)
+    groups = {"poison": [support], **groups}
     named = [(kind, members) for kind, sets in groups.items() for members in sets]
     return {
         "kind": np.array([kind for kind, _ in named]),
         "size": np.array([len(members) for _, members in named]),
-        "strength": np.array([strength_of(masks[1::2], margins[1::2], members) for _, members in named]),
+        "strength": np.array([strength_of(*tests, members) for _, members in named]),
     }
 
 
-def strength_of(masks: np.ndarray, margins: np.ndarray, members: np.ndarray) -> float:
-    """The k-strength of a set of examples (eq. 2), averaged over the set: logits per example of the set in the subset."""
-    return float(measured(masks[:, members], margins[:, members], np.arange(len(members))).mean())
+def strength_of(masks: Masks, margins: np.ndarray | Sequence[np.ndarray] | Margins, members: np.ndarray) -> float:
+    """The k-strength of a set of examples (eq. 2), averaged over the set: logits per example of the set in the subset.
+
+    Memory: at most 15 m bytes for each of the members.
+    """
+    return float(measured(masks_of(masks, members), Margins(margins).of(members), np.arange(len(members))).mean())
 
 
 def natural_groups(
-    masks: np.ndarray, margins: np.ndarray, support: np.ndarray, labels: np.ndarray, rng: np.random.Generator, tried: int
+    masks: Masks,
+    margins: np.ndarray | Sequence[np.ndarray] | Margins,
+    support: np.ndarray,
+    labels: np.ndarray,
+    rng: np.random.Generator,
+    tried: int,
 ) -> Groups:
     """Sets of clean examples, of as many examples as the poison but for the classes.
 
@@ -52,12 +74,14 @@ def natural_groups(
     """
     clean, size = np.setdiff1d(np.arange(len(labels)), support), len(support)
     classes = [clean[labels[clean] == label] for label in np.unique(labels)]
-    centres = rng.choice(len(clean), tried, replace=False)
+    centres = clean[rng.choice(len(clean), tried, replace=False)]
+    margins = matched(masks, margins)
+    profile = Margins(margins, np.arange(masks.shape[0]) < PROFILE).of(clean)
     return {
         "class": [members for members in classes if len(members) > 1],
         "random": [rng.choice(clean, size, replace=False) for _ in range(tried)],
-        "alike": [clean[nearest] for nearest in _alike(margins[:PROFILE, clean], size, tried, rng)],
-        "partners": [clean[strongest] for strongest in _partners(masks[:, clean], margins[:, clean], centres, size)],
+        "alike": [clean[nearest] for nearest in _alike(profile, size, tried, rng)],
+        "partners": list(_partners(masks, margins, centres, clean, size)),
     }
 
 
@@ -72,8 +96,8 @@ def _alike(margins: np.ndarray, size: int, tried: int, rng: np.random.Generator)
     return list(np.argsort(groups.transform(points), axis=0, kind="stable")[:size].T)
 
 
-def _partners(masks: np.ndarray, margins: np.ndarray, centres: np.ndarray, size: int) -> np.ndarray:
-    """For each centre i itself and the size - 1 columns j with the largest W[i, j] + W[j, i], (tried, size)."""
-    shared = difference_in_means(masks[:, centres], margins) + difference_in_means(masks, margins[:, centres]).T
+def _partners(masks: Masks, margins: Margins, centres: np.ndarray, clean: np.ndarray, size: int) -> np.ndarray:
+    """For each centre i itself and the size - 1 clean examples j with the largest W[i, j] + W[j, i], (tried, size)."""
+    shared = difference_in_means(masks_of(masks, centres), margins) + difference_in_means(masks, margins.of(centres)).T
     shared[np.arange(len(centres)), centres] = np.inf
-    return np.argsort(-shared, axis=1, kind="stable")[:, :size]
+    return clean[np.argsort(-shared[:, clean], axis=1, kind="stable")[:, :size]]

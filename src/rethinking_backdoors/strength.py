@@ -1,60 +1,91 @@
-"""Feature strength: Lemma 1's estimate from a weight matrix, and the measured k-output and k-strength (paper, eq. 1-5, 15)."""
+"""Feature strength: Lemma 1's estimate from a weight matrix, and the measured k-output and k-strength (paper, eq. 1-5, 15).
 
-from collections.abc import Callable
+Matrices and margins are read in blocks, so that the memory beside the inputs is that of a few blocks (each function says which).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from rethinking_backdoors.datamodels.inputs import Margins, Masks, mask_columns, mask_rows, masks_of, matched
 from rethinking_backdoors.detection.objective import strength_vector
 
+# Rows of W that are in memory at a time as float64.
+_ROWS_AT_ONCE = 256
+# Examples whose margins are in memory at a time, as float32.
+_EXAMPLES_AT_ONCE = 4096
 
-def estimate(weights: np.ndarray, support: np.ndarray) -> np.ndarray:
-    """Per-example strength estimate h(1_Phi)' W (paper, section 5.1): higher means more moved by the feature.
+
+def estimates(weights: np.ndarray, supports: Sequence[np.ndarray], self_influence: bool = True) -> np.ndarray:
+    """Per-example strength estimates h(1_Phi)' W of features (paper, section 5.1): higher means more moved by the feature.
 
     Args:
         weights: W (n, t), rows training examples, columns targets.
-        support: (p,) indices of the training examples that carry the feature.
+        supports: for each feature the (p,) indices of the training examples that carry it, neither none nor all.
+        self_influence: whether W's diagonal counts, each example's effect on its own margin; else W is (n, n).
 
     Returns:
-        (t,) float64, in units of the margin per example with the feature.
+        (features, t) float64, in units of the margin per example with the feature.
+
+    Memory: 8 (256 t + features (n + 2 t)) bytes.
+
+    Raises:
+        ValueError: W holds values that are not finite.
     """
-    indicator = np.zeros(len(weights))
-    indicator[support] = 1
-    return strength_vector(indicator) @ weights
+    indicators = np.zeros((len(supports), len(weights)))
+    for row, support in zip(indicators, supports, strict=True):
+        row[support] = 1
+        row[:] = strength_vector(row)
+    total = np.zeros((len(supports), weights.shape[1]))
+    with np.errstate(invalid="ignore"):
+        for start in range(0, len(weights), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            total += indicators[:, rows] @ weights[rows].astype(np.float64)
+        if not self_influence:
+            total -= indicators * np.diagonal(weights)
+    if not np.isfinite(total).all():
+        raise ValueError("the weight matrix holds values that are not finite.")
+    return total
 
 
-def without_self(weights: np.ndarray) -> np.ndarray:
-    """A copy of W (n, n) whose diagonal, each example's effect on its own margin, is zero."""
-    copy = weights.copy()
-    np.fill_diagonal(copy, 0)
-    return copy
+def estimate(weights: np.ndarray, support: np.ndarray, self_influence: bool = True) -> np.ndarray:
+    """``estimates`` of one feature: (t,) float64 for W (n, t), rows training examples, columns targets, and indices (p,)."""
+    return estimates(weights, [support], self_influence)[0]
 
 
-def measured(masks: np.ndarray, margins: np.ndarray, support: np.ndarray) -> np.ndarray:
+def measured(masks: Masks, margins: np.ndarray | Sequence[np.ndarray] | Margins, support: np.ndarray) -> np.ndarray:
     """Per-example k-strength measured on trained models (eq. 15): the slope of the margin on the number of feature examples.
 
     The least-squares slope of g(z, k) on k weighted by N(z, k): that of all models trained without z.
 
     Args:
-        masks: (m, n) bool, the models' subsets. margins: (m, n), of the same models.
+        masks: (m, n) bool or packed, the models' subsets. margins: (m, n) or shards of it, of the same models.
         support: (p,) indices of the training examples that carry the feature.
 
     Returns:
         (n,) float64, in units of the margin per example with the feature.
+
+    Memory: a block of at most 4,096 examples, 10 m bytes each, and 2 m p bytes.
     """
-    outside = (~masks).astype(np.float64)
-    count = masks[:, support].sum(1).astype(np.float64)
+    margins = matched(masks, margins)
+    count = masks_of(masks, support).sum(1).astype(np.float64)
     count -= count.mean()
-    values = margins.astype(np.float64)
-    values -= values.mean(0)
-    models = outside.sum(0)
-    sum_k, sum_kk = count @ outside, (count**2) @ outside
-    sum_f = np.einsum("mi,mi->i", outside, values)
-    sum_kf = np.einsum("m,mi,mi->i", count, outside, values)
-    return (sum_kf - sum_k * sum_f / models) / (sum_kk - sum_k**2 / models)
+    slopes = np.empty(margins.shape[1])
+    for examples, block in _blocks(margins):
+        outside = ~mask_columns(masks, examples.start, examples.stop)
+        block *= outside
+        models = outside.sum(0)
+        sum_f = block.sum(0, dtype=np.float64)
+        sum_k, sum_kk, sum_kf = (
+            np.einsum("m,mb->b", left, right, dtype=np.float64)
+            for left, right in ((count, outside), (count**2, outside), (count, block))
+        )
+        slopes[examples] = (sum_kf - sum_k * sum_f / models) / (sum_kk - sum_k**2 / models)
+    return slopes
 
 
 def k_output(
-    masks: np.ndarray, margins: np.ndarray, support: np.ndarray, examples: np.ndarray
+    masks: Masks, margins: np.ndarray | Sequence[np.ndarray] | Margins, support: np.ndarray, examples: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The k-output g(z, k) of single examples (eq. 15a): mean margin of the models trained without z on exactly k feature
     examples.
@@ -66,16 +97,21 @@ def k_output(
     Returns:
         k (K,) int64, the unbroken range in which every example's mean is over at least half a percent of the models; g (e, K)
         float64, and N (e, K) int64, the number of models behind each mean.
+
+    Memory: a block of at most 4,096 examples, 11 m bytes each, and 2 m p bytes.
     """
-    count = masks[:, support].sum(1)
+    margins = matched(masks, margins)
+    count = masks_of(masks, support).sum(1)
     levels = np.arange(count.min(), count.max() + 1)
     g, models = np.full((len(examples), len(levels)), np.nan), np.zeros((len(examples), len(levels)), dtype=np.int64)
-    for row, z in enumerate(examples):
-        free = ~masks[:, z]
-        models[row] = np.bincount(count[free] - levels[0], minlength=len(levels))
-        total = np.bincount(count[free] - levels[0], weights=margins[free, z].astype(np.float64), minlength=len(levels))
-        g[row] = np.divide(total, models[row], out=g[row], where=models[row] > 0)
-    least = max(1, len(masks) // 200)
+    for start in range(0, len(examples), _EXAMPLES_AT_ONCE):
+        part = examples[start : start + _EXAMPLES_AT_ONCE]
+        columns = zip(~masks_of(masks, part).T, margins.of(part).T, strict=True)
+        for row, (free, values) in enumerate(columns, start):
+            models[row] = np.bincount(count[free] - levels[0], minlength=len(levels))
+            total = np.bincount(count[free] - levels[0], weights=values[free], minlength=len(levels))
+            g[row] = np.divide(total, models[row], out=g[row], where=models[row] > 0)
+    least = max(1, masks.shape[0] // 200)
     enough = np.flatnonzero((models >= least).all(0))
     if not len(enough):
         raise ValueError(f"no number k of feature examples occurs in {least} models for every example: train more models.")
@@ -88,10 +124,10 @@ def k_output(
 
 
 def summarize(
-    masks: np.ndarray,
-    margins: np.ndarray,
+    masks: Masks,
+    margins: np.ndarray | Sequence[np.ndarray] | Margins,
     support: np.ndarray,
-    estimator: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    estimator: Callable[[Masks, Margins], np.ndarray],
     rng: np.random.Generator,
     shown: int = 5,
 ) -> dict[str, np.ndarray]:
@@ -102,7 +138,7 @@ def summarize(
     weights, because the slopes, taken on models without the example, cannot hold it.
 
     Args:
-        masks: (m, n) bool. margins: (m, n). support: (p,) the poisoned examples.
+        masks: (m, n) bool or packed. margins: (m, n) or shards of it. support: (p,) the poisoned examples.
         estimator: maps masks and margins to W (n, n).
         rng: draws which examples' curves are shown.
         shown: how many poisoned and how many clean examples get a curve.
@@ -112,27 +148,50 @@ def summarize(
         ``measured_half`` (n,), from half of them each; ``k`` (K,); ``g_poisoned``, ``g_clean`` (K,), means over all poisoned and
         as many clean examples; ``example`` (2 shown,), first the poisoned ones, and their curves ``g_example`` (2 shown, K);
         ``margin_mean``, ``margin_sd`` (n,), of each example over all models.
+
+    Memory: that of ``estimator`` (one W at a time), of ``measured`` and of ``k_output``, one after another.
     """
-    n = masks.shape[1]
+    margins, n = matched(masks, margins), masks.shape[1]
+    even = np.arange(masks.shape[0]) % 2 == 0
     poisoned = np.zeros(n, dtype=bool)
     poisoned[support] = True
     weights = estimator(masks, margins)
+    whole, others = (estimate(weights, support, self_influence) for self_influence in (True, False))
+    del weights
+    half = estimate(estimator(mask_rows(masks, even), Margins(margins, even)), support, self_influence=False)
     clean = np.sort(rng.choice(np.flatnonzero(~poisoned), len(support), replace=False))
     k, g, _ = k_output(masks, margins, support, np.concatenate([support, clean]))
     chosen = [rng.choice(len(support), min(shown, len(support)), replace=False) + offset for offset in (0, len(support))]
     rows = np.concatenate(chosen)
+    mean, deviation = _moments(margins)
     return {
         "poisoned": poisoned,
-        "estimate": estimate(weights, support),
-        "estimate_without_self": estimate(without_self(weights), support),
+        "estimate": whole,
+        "estimate_without_self": others,
         "measured": measured(masks, margins, support),
-        "estimate_half": estimate(without_self(estimator(masks[::2], margins[::2])), support),
-        "measured_half": measured(masks[1::2], margins[1::2], support),
+        "estimate_half": half,
+        "measured_half": measured(mask_rows(masks, ~even), Margins(margins, ~even), support),
         "k": k,
         "g_poisoned": g[: len(support)].mean(0),
         "g_clean": g[len(support) :].mean(0),
         "example": np.concatenate([support, clean])[rows],
         "g_example": g[rows],
-        "margin_mean": margins.mean(0, dtype=np.float64),
-        "margin_sd": margins.std(0, dtype=np.float64),
+        "margin_mean": mean,
+        "margin_sd": deviation,
     }
+
+
+def _moments(margins: Margins) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each example's margins (m, n) over the models; (n,) float64 each."""
+    mean, square = np.empty(margins.shape[1]), np.empty(margins.shape[1])
+    for examples, block in _blocks(margins):
+        mean[examples] = block.mean(0, dtype=np.float64)
+        square[examples] = np.einsum("mb,mb->b", block, block, dtype=np.float64) / len(block)
+    return mean, np.sqrt(np.maximum(square - mean**2, 0))
+
+
+def _blocks(margins: Margins) -> Iterator[tuple[slice, np.ndarray]]:
+    """Blocks of examples: which, and their margins (m, b) float32."""
+    for start in range(0, margins.shape[1], _EXAMPLES_AT_ONCE):
+        block = margins.block(start, start + _EXAMPLES_AT_ONCE)
+        yield slice(start, start + block.shape[1]), block

@@ -12,6 +12,7 @@ import torch
 from typer.testing import CliRunner
 
 from rethinking_backdoors.cli import app
+from rethinking_backdoors.cli.common import Orientation, read_weights
 from rethinking_backdoors.detection import batched
 from rethinking_backdoors.detection.objective import objective
 from rethinking_backdoors.io import write_array
@@ -124,6 +125,40 @@ def test_the_public_datamodels_dictionary_needs_no_orientation(tmp_path, weights
     assert (tmp_path / "scores.csv").read_bytes() == from_torch
 
 
+@pytest.mark.parametrize("change", [torch.nn.Parameter, torch.Tensor.bfloat16, torch.Tensor.double])
+def test_every_kind_of_tensor_is_read(tmp_path, weights, change):
+    weights = torch.from_numpy(weights).bfloat16().float()
+    torch.save(change(weights), tmp_path / "W.pt")
+    read = read_weights(tmp_path / "W.pt", Orientation.train_columns)
+    assert (read == weights.numpy().T).all()
+
+
+@pytest.mark.filterwarnings("ignore:Sparse")
+def test_a_sparse_tensor_is_refused(tmp_path, weights):
+    torch.save(torch.from_numpy(weights).to_sparse(), tmp_path / "W.pt")
+    done = run(tmp_path, tmp_path / "W.pt", "--orientation", "train-rows")
+    assert done.exit_code == 2
+    assert "W.pt holds a sparse tensor" in done.stderr
+
+
+def test_no_file_is_overwritten(tmp_path, weights):
+    path = tmp_path / "W.npy"
+    write_array(path, weights, {"orientation": "rows are training examples"})
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    for name in ("W.csv", "W.npy", "W.json", "scores.json", "../" + tmp_path.name + "/W.csv"):
+        words = ["detect", path, "--sizes", 10, "--restarts", 2, "--out", tmp_path / name, "--figure", tmp_path / "picture"]
+        done = CliRunner().invoke(app, list(map(str, words)))
+        assert (done.exit_code, "--out" in done.stderr, done.stderr.strip().count("\n")) == (2, True, 0), (name, done.output)
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_the_scores_may_lie_beside_a_tensor_of_their_name(tmp_path, weights):
+    torch.save(torch.from_numpy(weights), tmp_path / "scores.pt")
+    for _ in range(2):
+        done = run(tmp_path, tmp_path / "scores.pt", "--orientation", "train-rows", "--sizes", 10, "--restarts", 2)
+        assert done.exit_code == 0, done.output
+
+
 class Dangerous:
     def __reduce__(self):
         return os.mkdir, ("executed",)
@@ -157,6 +192,7 @@ def with_hole(matrix):
         (lambda w: w.astype(int), [], "int64"),
         (lambda w: w, ["--sizes", "10,101"], "n / 2 = 100"),
         (lambda w: w, ["--sizes", "ten"], "--sizes ten"),
+        (lambda w: w[:19, :19], [], "The matrix has 19 examples: too few"),
         (lambda w: w, ["--flag", "1.5"], "--flag"),
         (lambda w: w, ["--device", "tpu"], "tpu"),
     ],
@@ -167,6 +203,13 @@ def test_what_the_user_did_wrong_ends_in_one_sentence_and_exit_code_2(tmp_path, 
     assert named in done.stderr
     assert done.stderr.strip().count("\n") == 0
     assert not (tmp_path / "scores.csv").exists()
+
+
+def test_an_archive_is_refused(tmp_path, weights):
+    np.savez(tmp_path / "W.npz", W=weights)
+    done = run(tmp_path, tmp_path / "W.npz", "--orientation", "train-rows")
+    assert done.exit_code == 2
+    assert "W.npz is an archive" in done.stderr
 
 
 def test_a_truncated_file_is_named(tmp_path, weights):

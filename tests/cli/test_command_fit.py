@@ -2,10 +2,11 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from rethinking_backdoors.cli import app
-from rethinking_backdoors.datamodels import difference_in_means
+from rethinking_backdoors.datamodels import ESTIMATORS, Ridge, difference_in_means
 from rethinking_backdoors.io import write_array
 from rethinking_backdoors.seeds import root
 from rethinking_backdoors.training.margins import ShardWriter
@@ -66,6 +67,7 @@ def test_what_the_user_did_wrong_ends_in_one_sentence(tmp_path, linear):
     margins, out = tmp_path / "margins.npy", tmp_path / "W.npy"
     np.save(tmp_path / "short.npy", linear[0][:-1])
     np.save(tmp_path / "twos.npy", 2 * linear[0].astype(int))
+    np.savez(tmp_path / "masks.npz", masks=linear[0])
     (tmp_path / "empty").mkdir()
     wrong = {
         "--masks is needed": ["--margins", margins, "--out", out],
@@ -74,8 +76,36 @@ def test_what_the_user_did_wrong_ends_in_one_sentence(tmp_path, linear):
         "does not exist": ["--margins", tmp_path / "none.npy", "--masks", tmp_path / "masks.npy", "--out", out],
         "ends in .npy": ["--margins", margins, "--masks", tmp_path / "masks.npy", "--out", tmp_path / "W.pt"],
         "no shards": ["--margins", tmp_path / "empty", "--out", out],
+        "The device gpu is not known": ["--margins", margins, "--masks", tmp_path / "masks.npy", "--device", "gpu", "--out", out],
+        "an archive": ["--margins", margins, "--masks", tmp_path / "masks.npz", "--out", out],
     }
     for sentence, arguments in wrong.items():
         done = run(*arguments)
         assert (done.exit_code, sentence in done.stderr, done.stderr.strip().count("\n")) == (2, True, 0), (sentence, done.output)
     assert not out.exists()
+
+
+def test_threads_and_device_reach_the_estimator(tmp_path, linear, monkeypatch):
+    asked, margins, given = [], ["--margins", tmp_path / "margins.npy"], ["--masks", tmp_path / "masks.npy"]
+
+    class Asked(Ridge):
+        def __init__(self, **settings):
+            asked.append(settings)
+            super().__init__(**settings)
+
+    monkeypatch.setitem(ESTIMATORS, "ridge", Asked)
+    words = [*margins, *given, "--estimator", "ridge", "--threads", 2, "--out", tmp_path / "W.npy"]
+    assert run(*words).exit_code == 0
+    assert asked == [{"device": None, "threads": 2}] * 2
+    assert torch.get_num_threads() == 2
+    assert run(*words, "--threads", 0).exit_code == 2
+
+
+def test_a_gpu_that_is_not_there_is_named(tmp_path, linear, monkeypatch):
+    words = ["--margins", tmp_path / "margins.npy", "--masks", tmp_path / "masks.npy", "--out", tmp_path / "W.npy"]
+    for gpus, device, sentence in ((0, "cuda", "no GPU"), (2, "cuda:9", "to cuda:1"), (2, "cuda:2", "cuda:2 is not here")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda gpus=gpus: gpus > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda gpus=gpus: gpus)
+        done = run(*words, "--device", device)
+        assert (done.exit_code, sentence in done.stderr, done.stderr.strip().count("\n")) == (2, True, 0), done.output
+    assert not (tmp_path / "W.npy").exists()

@@ -5,6 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rethinking_backdoors.cli import app
+from rethinking_backdoors.seeds import generator
 
 
 def run(tmp_path, text, *arguments):
@@ -36,3 +37,34 @@ def test_a_wrong_support_ends_in_one_sentence(tmp_path, text):
     assert done.exit_code == 2
     assert "support.txt" in done.stderr
     assert done.stderr.strip().count("\n") == 0
+
+
+@pytest.mark.parametrize("hole", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(tmp_path, hole):
+    matrix, _ = run(tmp_path, "0")
+    matrix[20, 30] = hole
+    np.save(tmp_path / "W.npy", matrix)
+    words = ["strength", tmp_path / "W.npy", "--support", tmp_path / "support.txt", "--orientation", "train-rows"]
+    done = CliRunner().invoke(app, list(map(str, words)))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.strip() == "the weight matrix holds values that are not finite."
+
+
+def test_random_sets_are_each_estimated_by_itself(tmp_path):
+    matrix, done = run(tmp_path, "0 1 2")
+    np.fill_diagonal(matrix, 0)
+    rng, found = generator(0, "random sets", 3), []
+    for _ in range(200):
+        members = rng.choice(40, 3, replace=False)
+        inside = np.isin(np.arange(40), members)
+        found.append((matrix[inside].mean(0) - matrix[~inside].mean(0))[members].mean())
+    printed = done.stdout.split("random sets")[1].split()
+    assert float(printed[0].strip(",")) == pytest.approx(np.mean(found), rel=1e-4)
+    assert float(done.stdout.split("largest of them")[1].split()[0]) == pytest.approx(max(found), rel=1e-4)
+
+
+def test_the_support_is_never_overwritten(tmp_path):
+    _, done = run(tmp_path, "0 1 2", "--out", tmp_path / "support.txt")
+    assert done.exit_code == 2
+    assert "ends in .csv" in done.stderr
+    assert (tmp_path / "support.txt").read_text() == "0 1 2"

@@ -17,13 +17,6 @@ from rethinking_backdoors.training.engine import train_shards
 TINY = Path(__file__).parents[1] / "workflow" / "tiny.yaml"
 
 
-@pytest.fixture(autouse=True)
-def threads():
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
 def run(*arguments, **options):
     given = {"config": TINY, "experiment": 5, "models": "150:190", **options}
     words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
@@ -85,6 +78,7 @@ def broken(tmp_path, text):
         ({"models": "0:500"}, "models.count, 320"),
         ({"models": "all"}, "--models all"),
         ({"alpha": 20}, "--alpha 20"),
+        ({"device": "cudas"}, "cudas"),
         ({"config": "nowhere.yaml"}, "nowhere.yaml"),
         ({"config": "[1, 2]"}, "no configuration"),
         ({"config": "a: [1"}, "no YAML"),
@@ -115,6 +109,13 @@ def test_a_missing_gpu_is_named(tmp_path):
     done = run(out=tmp_path / "made", device="cuda")
     assert done.exit_code == 2
     assert "--device cpu" in done.stderr
+
+
+def test_no_threads_are_refused(tmp_path):
+    done = run(out=tmp_path / "made", threads=0)
+    assert done.exit_code == 2
+    assert "--threads" in done.stderr
+    assert not (tmp_path / "made").exists()
 
 
 def test_without_jsonschema_the_check_says_what_it_leaves_out(monkeypatch, capsys):

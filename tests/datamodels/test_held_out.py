@@ -3,7 +3,16 @@ import pytest
 from scipy.stats import spearmanr
 from worlds import all_halves, linear
 
-from rethinking_backdoors.datamodels import ESTIMATORS, DifferenceInMeans, Ridge, fidelity, fit_with_fidelity, pack, weights_of
+from rethinking_backdoors.datamodels import (
+    ESTIMATORS,
+    DifferenceInMeans,
+    Ridge,
+    estimator_of,
+    fidelity,
+    fit_with_fidelity,
+    pack,
+    weights_of,
+)
 
 
 def test_it_is_the_mean_of_scipys_rank_correlation_and_the_plain_error(monkeypatch):
@@ -71,3 +80,11 @@ def test_bad_input_is_refused():
         fidelity(weights, np.zeros(2), masks[:1], margins[:1])
     with pytest.raises(ValueError, match="columns"):
         fidelity(weights[:, :1], np.zeros(1), masks, margins)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_a_device_is_torchs_and_the_cpu_is_numpys(name):
+    assert estimator_of(name)().device is None
+    made = estimator_of(name, "cuda:1", threads=3)()
+    assert made.device == "cuda:1"
+    assert getattr(made, "threads", 3) == 3

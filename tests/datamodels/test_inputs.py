@@ -3,7 +3,7 @@ import pytest
 from worlds import linear
 
 from rethinking_backdoors.datamodels import DifferenceInMeans, Lasso, Ridge, pack
-from rethinking_backdoors.datamodels.inputs import Margins, mask_columns, mask_rows
+from rethinking_backdoors.datamodels.inputs import Margins, mask_columns, mask_rows, masks_of
 from rethinking_backdoors.datamodels.overlaps import overlaps, words
 
 EVERY = [DifferenceInMeans, lambda: DifferenceInMeans("group"), lambda: DifferenceInMeans("model"), Ridge, Lasso]
@@ -16,6 +16,9 @@ def test_packed_masks_are_the_masks():
     assert packed.bits.nbytes == 27
     for start, stop in [(0, 21), (3, 17), (8, 16), (20, 21)]:
         assert (mask_columns(packed, start, stop) == masks[:, start:stop]).all()
+    some = np.array([20, 3, 8, 3])
+    assert (masks_of(packed, some) == masks[:, some]).all()
+    assert (masks_of(masks, some) == masks[:, some]).all()
     chosen = np.arange(9) % 2 == 0
     assert (mask_columns(mask_rows(packed, chosen), 0, 21) == masks[chosen]).all()
 
@@ -27,6 +30,7 @@ def test_shards_are_the_array_also_where_models_are_chosen_twice(tmp_path):
     shards = Margins([np.load(tmp_path / f"{i}.npy", mmap_mode="r") for i in (0, 1)])
     assert shards.shape == (10, 6)
     assert (shards.block(2, 9) == whole[:, 2:].astype(np.float32)).all()
+    assert (shards.of(np.array([5, 0, 2])) == whole[:, [5, 0, 2]].astype(np.float32)).all()
     first, second = np.arange(10) % 3 != 0, np.arange(6) % 2 == 0
     assert (Margins(Margins(shards, first), second).block(0, 6) == whole[first][second]).all()
 
@@ -98,6 +102,8 @@ def test_bad_input_is_refused_in_one_sentence(estimator):
     with pytest.raises(ValueError, match="same number of targets"):
         estimator().fit(masks, [margins[:20], margins[20:, :7]])
     margins[5, 6] = np.inf
+    with pytest.raises(ValueError, match="targets 4 to 6 hold NaN"):
+        Margins(margins).of(np.array([6, 4]))
     with pytest.raises(ValueError, match="NaN or infinite"):
         estimator().fit(masks, margins)
 

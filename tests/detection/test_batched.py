@@ -137,7 +137,7 @@ def test_a_set_that_a_swap_improves_is_not_certified():
     pairs = pair_sums(noise(150))
     batch, linear, found = batched._Batch(pairs, "cpu"), pairs.linear(20), np.arange(20)[None].repeat(2, 0)
     found[1] = batch.climb(found[1:], linear)[0]
-    gain = torch.from_numpy(pairs.matrix().astype(np.float64)[found].sum(1) + linear)
+    gain = torch.from_numpy(pairs.stored.astype(np.float64)[found].sum(1) + linear)
     members = torch.from_numpy(found)
     inside = gain.gather(1, members)
     gain.scatter_(1, members, -torch.inf)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from rethinking_backdoors.datamodels.inputs import mask_columns
 from rethinking_backdoors.io import InputError, read_json, write_array
 from rethinking_backdoors.seeds import generator
 from rethinking_backdoors.training import engine, features, margins, mlp
@@ -196,9 +197,9 @@ def test_shards_are_read_back_in_the_order_of_their_models(data, tmp_path):
     whole = shard(data, tmp_path / "whole.npy", (0, 8))
     shard(data, tmp_path / "a.npy", (4, 8))
     shard(data, tmp_path / "b.npy", (0, 4))
-    drawn, values, common = margins.load_with_masks([tmp_path / "a.npy", tmp_path / "b.npy"])
-    assert (values == whole).all()
-    assert (drawn == masks(9, 0.5, range(8), 30)).all()
+    drawn, values, common = margins.open_with_masks([tmp_path / "a.npy", tmp_path / "b.npy"])
+    assert (np.concatenate(values) == whole).all()
+    assert (mask_columns(drawn, 0, 30) == masks(9, 0.5, range(8), 30)).all()
     assert common["models"] == list(range(8))
     assert read_json(tmp_path / "a.json")["models"] == [4, 8]
 
@@ -207,14 +208,14 @@ def test_shards_of_different_settings_are_refused(data, tmp_path):
     shard(data, tmp_path / "a.npy", (0, 4))
     shard(data, tmp_path / "b.npy", (4, 8), root=10)
     with pytest.raises(InputError, match="different settings"):
-        margins.load([tmp_path / "a.npy", tmp_path / "b.npy"])
+        margins.open_shards([tmp_path / "a.npy", tmp_path / "b.npy"])
 
 
 def test_shards_of_different_data_are_refused(data, tmp_path):
     shard(data, tmp_path / "a.npy", (0, 4))
     shard((255 - data[0], data[1]), tmp_path / "b.npy", (4, 8))
     with pytest.raises(InputError, match=r"a\.npy and .*b\.npy were trained on different data"):
-        margins.load([tmp_path / "a.npy", tmp_path / "b.npy"])
+        margins.open_shards([tmp_path / "a.npy", tmp_path / "b.npy"])
 
 
 def test_the_device_may_differ_between_shards(data, tmp_path, monkeypatch):
@@ -222,7 +223,7 @@ def test_the_device_may_differ_between_shards(data, tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "device_name", lambda device: "cuda, NVIDIA H100")
     shard(data, tmp_path / "b.npy", (4, 8))
     assert read_json(tmp_path / "b.json")["device"] == "cuda, NVIDIA H100"
-    assert margins.load([tmp_path / "a.npy", tmp_path / "b.npy"])[1]["models"] == list(range(8))
+    assert margins.open_shards([tmp_path / "a.npy", tmp_path / "b.npy"])[1]["models"] == list(range(8))
 
 
 def test_models_that_two_shards_hold_are_refused(data, tmp_path):

@@ -2,14 +2,19 @@
 
 import json
 import re
+import runpy
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from running import PART, RESULTS, ROOT, TINY, planned, snakemake, variant
+
+from rethinking_backdoors.datamodels import ESTIMATORS
+from rethinking_backdoors.io import InputError, write_array, write_npz
 
 
 def other_images(config):
@@ -122,6 +127,63 @@ def test_the_whole_paper_can_be_planned_without_data(tmp_path, monkeypatch):
     assert plan["train"] == 1020
     assert (plan["poison"], plan["datamodel"], plan["detect"], plan["retrain"], plan["baseline"]) == (10, 11, 22, 9, 36)
     assert sum(plan.values()) < 1500
+
+
+def resources(folder, config, *targets):
+    """For each rule of a dry run on a configuration what its job asks for."""
+    code, text = snakemake(folder, *targets, "--dry-run", config=config)
+    assert code == 0, text
+    found = {}
+    for rule, line in re.findall(r"^rule (\w+):$.*?^    resources: (.*?)$", text, re.MULTILINE | re.DOTALL):
+        found[rule] = dict(part.split("=") for part in line.split(", "))
+    return found
+
+
+def test_jobs_on_whole_matrices_ask_for_their_memory_and_the_gpu(tmp_path):
+    config = yaml.safe_load((ROOT / "config/cifar10.yaml").read_text())
+    config["models"] = {"count": 2000, "shard": 2000}
+    whole = [
+        f"results/cifar10/exp1/seed0/alpha50/{name}.npz" for name in ("detection_ours", "detection_ours_permuted", "strength")
+    ]
+    asked = {}
+    for device, estimator in (("cuda", "difference"), ("cpu", "difference"), ("cpu", "lasso")):
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config | {"device": device, "estimator": estimator}))
+        found = resources(tmp_path, tmp_path / "config.yaml", *whole)
+        for rule in ("datamodel", "strength", "control", "detect"):
+            assert found[rule]["gpu"] == str(int(device == "cuda"))
+            asked[device, estimator, rule] = int(found[rule]["mem_mb"])
+    matrix = 4 * 50_000**2 / 1e6
+    for (device, estimator, rule), megabytes in asked.items():
+        # Two matrices in a search; in a fit W, a block of it and the unpacked masks; the LASSO's Gram matrix is one more.
+        matrices = 2 if rule in ("detect", "control") or estimator == "lasso" else 1
+        room = {"cuda": 4000, "cpu": 1000}[device] + (0 if rule == "detect" else 6400)
+        assert matrices * matrix + 1000 <= megabytes <= matrices * matrix + room + 100, (device, estimator, rule)
+    # Small configurations run as many at once as before, also where memory is counted.
+    tiny = resources(tmp_path, TINY, RESULTS / "exp5/seed0/alpha50/strength.npz")
+    assert int(tiny["strength"]["mem_mb"]) < 1100
+
+
+@pytest.mark.parametrize("name", ["datamodel", "control", "strength"])
+def test_scripts_fit_on_the_configured_device(tmp_path, name, monkeypatch):
+    asked = []
+
+    def ask(**settings):
+        asked.append(settings)
+        raise InputError("asked")
+
+    monkeypatch.setitem(ESTIMATORS, "difference", ask)
+    drawn = np.random.default_rng(0).standard_normal((20, 12)).astype(np.float16)
+    write_array(tmp_path / "0.npy", drawn, {"models": [0, 20], "root": "1", "alpha": 0.5, "settings": "x"})
+    write_npz(tmp_path / "poison.npz", index=np.arange(3))
+    job = SimpleNamespace(
+        input=SimpleNamespace(margins=[tmp_path / "0.npy"], poison=[tmp_path / "poison.npz"]),
+        params=SimpleNamespace(estimator="difference", device="cuda:1", seeds=[0], rules={"ours": {}}, permutations=1),
+        log=[tmp_path / "log"],
+    )
+    job.output = SimpleNamespace(weights=["W.npy"], strength=["s.npz"]) if name != "control" else ["c.npz"]
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(ROOT / f"scripts/{name}.py"), {"snakemake": job})
+    assert asked == [{"device": "cuda:1"}]
 
 
 def test_a_part_of_the_paper_is_one_command(tmp_path):

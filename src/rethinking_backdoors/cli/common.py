@@ -1,7 +1,9 @@
 """What the commands share: how they end, where they compute, and how they read a weight matrix."""
 
 import contextlib
+import re
 import sys
+import zipfile
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +15,8 @@ import typer
 from rethinking_backdoors.io import InputError, read_array, read_json
 
 TRAIN_ROWS = "rows are training examples"
+# The endings of what torch has saved; no manifest belongs to such a file.
+TORCH = (".pt", ".pth")
 
 
 class Orientation(StrEnum):
@@ -34,13 +38,17 @@ def one_sentence() -> Iterator[None]:
 
 def use_device(device: str, threads: int) -> str:
     """Sets the number of threads of everything that computes; refuses a device that is not there."""
-    if device != "cpu" and not device.startswith("cuda"):
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
         raise InputError(f"The device {device} is not known: cpu or cuda.")
     import torch
     from threadpoolctl import threadpool_limits
 
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError("The device is cuda, but torch finds no GPU here: pass --device cpu.")
+    if device != "cpu" and not torch.cuda.is_available():
+        raise InputError(f"The device is {device}, but torch finds no GPU here: pass --device cpu.")
+    if device.startswith("cuda:") and int(device.removeprefix("cuda:")) >= torch.cuda.device_count():
+        raise InputError(
+            f"The device {device} is not here: torch counts GPUs from cuda:0 to cuda:{torch.cuda.device_count() - 1}."
+        )
     torch.set_num_threads(threads)
     threadpool_limits(threads)
     return device
@@ -49,11 +57,15 @@ def use_device(device: str, threads: int) -> str:
 def load_array(path: Path) -> np.ndarray:
     """A .npy array, memory-mapped, never unpickled."""
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist.") from None
-    except (ValueError, OSError, EOFError, AttributeError):
+    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile):
         raise InputError(f"{path} is truncated or no .npy file of numbers.") from None
+    if not isinstance(array, np.ndarray):
+        array.close()
+        raise InputError(f"{path} is an archive of arrays (.npz): save the one that is meant as .npy.")
+    return array
 
 
 def read_weights(path: Path, orientation: Orientation | None) -> np.ndarray:
@@ -63,7 +75,7 @@ def read_weights(path: Path, orientation: Orientation | None) -> np.ndarray:
     user; two of them that disagree are refused, and so is none.
     """
     known = None
-    if path.suffix in (".pt", ".pth"):
+    if path.suffix in TORCH:
         weights, known = _from_torch(path)
     elif path.with_suffix(".json").exists() and "orientation" in (manifest := read_json(path.with_suffix(".json"))):
         weights, known = read_array(path)[0], _stated(path, manifest)
@@ -103,7 +115,17 @@ def _from_torch(path: Path) -> tuple[np.ndarray, Orientation | None]:
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError):
         raise InputError(f"{path} is truncated, or holds more than tensors, which is never loaded.") from None
     if isinstance(content, torch.Tensor):
-        return content.numpy(), None
+        return _numbers(path, content), None
     if not (isinstance(content, dict) and isinstance(content.get("weight"), torch.Tensor)):
         raise InputError(f"{path} holds neither a tensor nor a dictionary with the tensor 'weight'.")
-    return content["weight"].numpy(), Orientation.train_rows if {"bias", "lam"} <= set(content) else None
+    return _numbers(path, content["weight"]), Orientation.train_rows if {"bias", "lam"} <= set(content) else None
+
+
+def _numbers(path: Path, tensor: Any) -> np.ndarray:
+    """A torch tensor as numpy has it; also one that was trained or is of a type that numpy lacks (bfloat16)."""
+    import torch
+
+    if tensor.layout != torch.strided:
+        raise InputError(f"{path} holds a sparse tensor: save its to_dense().")
+    lacking = tensor.is_floating_point() and tensor.dtype not in (torch.float16, torch.float32, torch.float64)
+    return (tensor.float() if lacking else tensor).detach().numpy()

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from rethinking_backdoors.cli.common import Orientation, one_sentence, read_weights, use_device
+from rethinking_backdoors.cli.common import TORCH, Orientation, one_sentence, read_weights, use_device
 from rethinking_backdoors.detection.pairs import pair_sums
 from rethinking_backdoors.detection.scores import ranking, summarize
 from rethinking_backdoors.detection.search import Solutions, check, search_pairs
@@ -66,6 +66,7 @@ def detect(
     with one_sentence():
         if not 0 < flag < 1:
             raise InputError(f"--flag {flag}: give a share between 0 and 1.")
+        _check_out(out, weights)
         if device != "cpu":
             use_device(device, threads)
         matrix, started = read_weights(weights, orientation), time.perf_counter()
@@ -87,12 +88,25 @@ def detect(
             _print(result["score"], order, len(flagged), out)
 
 
+def _check_out(out: Path, weights: Path) -> None:
+    """Refuses names by which the scores or the .json beside them would take the place of another file."""
+    if out.suffix != ".csv":
+        raise InputError(f"--out {out}: give a name that ends in .csv.")
+    beside = out.with_suffix(".json")
+    if weights.suffix not in TORCH and beside.resolve() == weights.with_suffix(".json").resolve():
+        raise InputError(f"--out {out}: {beside} is the place of the matrix's manifest; give another name.")
+
+
 def _sizes(text: str | None, n: int, step: float) -> list[int]:
     """The sizes asked for, or all from 10 to the paper's largest that are at most half of n."""
     if text is None:
         count = int(np.log(LARGEST / SMALLEST) / np.log(step) + 1.5)
         sizes = [round(SMALLEST * step**i) for i in range(count)]
         text = ",".join(str(size) for size in sizes if size <= n // 2)
+        if not text:
+            raise InputError(
+                f"The matrix has {n} examples: too few for sets of {SMALLEST}, which need {2 * SMALLEST}; give --sizes."
+            )
     try:
         chosen = sorted({int(word) for word in text.split(",")})
     except ValueError:

@@ -9,15 +9,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from rethinking_backdoors.cli.common import TRAIN_ROWS, load_array, one_sentence
-from rethinking_backdoors.datamodels import ESTIMATORS, PackedMasks, fit_with_fidelity, pack
+from rethinking_backdoors.cli.common import TRAIN_ROWS, load_array, one_sentence, use_device
+from rethinking_backdoors.datamodels import ESTIMATORS, PackedMasks, estimator_of, fit_with_fidelity
 from rethinking_backdoors.io import InputError, write_array
-from rethinking_backdoors.training.margins import open_shards
-from rethinking_backdoors.training.subsets import masks as drawn
+from rethinking_backdoors.training.margins import open_with_masks
 
 Estimator = StrEnum("Estimator", {name: name for name in ESTIMATORS})
-# Masks that are unpacked at a time.
-MODELS_AT_ONCE = 1000
 
 
 def fit(
@@ -27,7 +24,8 @@ def fit(
         Path | None, typer.Option(help="(models, examples) bool, .npy; not for a folder, whose seeds tell them")
     ] = None,
     estimator: Annotated[Estimator, typer.Option(help="how weights are estimated")] = Estimator.difference,
-    device: Annotated[str | None, typer.Option(help="a torch device such as cuda; numpy on the CPU if not given")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="on a CPU; other numbers may change last bits")] = 1,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
 ) -> None:
     """Fits a datamodel to every target: which training examples move its margin?
 
@@ -39,8 +37,9 @@ def fit(
     with one_sentence():
         if out.suffix != ".npy":
             raise InputError(f"--out {out}: give a name that ends in .npy.")
+        use_device(device, threads)
         chosen, values = _from_folder(margins, masks) if margins.is_dir() else _from_files(margins, masks)
-        fitted, fidelity = fit_with_fidelity(lambda: ESTIMATORS[estimator](device=device), chosen, values)
+        fitted, fidelity = fit_with_fidelity(estimator_of(estimator, device, threads), chosen, values)
         facts = {"estimator": estimator.value, "m": chosen.shape[0], "fidelity": fidelity}
         units = {"unit": "margin per added training example", "sign": "positive raises the margin"}
         write_array(out, fitted.coef_, {**facts, "orientation": TRAIN_ROWS, **units})
@@ -69,7 +68,5 @@ def _from_folder(folder: Path, masks: Path | None) -> tuple[PackedMasks, list[np
     paths = sorted(folder.glob("[0-9]*.npy"))
     if not paths:
         raise InputError(f"{folder} holds no shards of margins (files such as 00000.npy).")
-    shards, common = open_shards(paths)
-    models, n = common["models"], shards[0].shape[1]
-    parts = (models[start : start + MODELS_AT_ONCE] for start in range(0, len(models), MODELS_AT_ONCE))
-    return pack(drawn(int(common["root"]), common["alpha"], part, n) for part in parts), shards
+    chosen, shards, _ = open_with_masks(paths)
+    return chosen, shards

@@ -10,7 +10,7 @@ from rethinking_backdoors.cli.common import Orientation, one_sentence, read_weig
 from rethinking_backdoors.detection.objective import objective
 from rethinking_backdoors.io import InputError, write_text
 from rethinking_backdoors.seeds import generator
-from rethinking_backdoors.strength import estimate, without_self
+from rethinking_backdoors.strength import estimate, estimates
 
 RANDOM_SETS = 200
 
@@ -30,14 +30,16 @@ def strength(
     Example: rethinking-backdoors strength W.npy --orientation train-rows --support suspects.txt --out estimates.csv
     """
     with one_sentence():
+        if out is not None and out.suffix != ".csv":
+            raise InputError(f"--out {out}: give a name that ends in .csv.")
         matrix = read_weights(weights, orientation)
         n = len(matrix)
         chosen = read_support(support, n)
-        others = without_self(np.asarray(matrix, dtype=np.float32))
-        each = estimate(others, chosen)
+        each = estimate(matrix, chosen, self_influence=False)
         rng = generator(seed, "random sets", len(chosen))
         drawn = [rng.choice(n, len(chosen), replace=False) for _ in range(RANDOM_SETS)]
-        random = np.array([estimate(others, members)[members].mean() for members in drawn])
+        of_drawn = estimates(matrix, drawn, self_influence=False)
+        random = np.array([row[members].mean() for row, members in zip(of_drawn, drawn, strict=True)])
         print(f"{len(chosen)} of {n} examples; units of the margin")
         print(f"strength (eq. 5)             {each[chosen].mean():+.6g}")
         print(f"of {RANDOM_SETS} random sets           {random.mean():+.6g}, standard deviation {random.std(ddof=1):.2g}")

@@ -25,7 +25,7 @@ def train(
     seed: Annotated[int | None, typer.Option(help="the first of the configuration if not given")] = None,
     alpha: Annotated[int | None, typer.Option(help="subset fraction in percent; all of the experiment if not given")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; the configuration's if not given")] = None,
-    threads: Annotated[int, typer.Option(help="on a CPU; other numbers than the workflow's 1 may change last bits")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="on a CPU; other numbers than the workflow's 1 may change last bits")] = 1,
 ) -> None:
     """Makes an experiment's poisoned set and trains models on random subsets of it.
 

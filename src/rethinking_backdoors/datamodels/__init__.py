@@ -3,7 +3,7 @@
 Every matrix has the paper's orientation: rows are training examples, columns are targets.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from rethinking_backdoors.datamodels.base import Datamodel, predict
 from rethinking_backdoors.datamodels.difference import DifferenceInMeans, difference_in_means
 from rethinking_backdoors.datamodels.held_out import fidelity, fit_with_fidelity
-from rethinking_backdoors.datamodels.inputs import PackedMasks, pack
+from rethinking_backdoors.datamodels.inputs import Margins, Masks, PackedMasks, pack
 from rethinking_backdoors.datamodels.lasso import Lasso
 from rethinking_backdoors.datamodels.ridge import Ridge
 
@@ -20,9 +20,12 @@ __all__ = [
     "Datamodel",
     "DifferenceInMeans",
     "Lasso",
+    "Margins",
+    "Masks",
     "PackedMasks",
     "Ridge",
     "difference_in_means",
+    "estimator_of",
     "fidelity",
     "fit_with_fidelity",
     "pack",
@@ -40,6 +43,16 @@ ESTIMATORS: dict[str, Callable[..., Datamodel]] = {
 }
 
 
-def weights_of(estimator: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """The function from masks and margins to W that a name of ``ESTIMATORS`` stands for."""
-    return lambda masks, margins: ESTIMATORS[estimator]().fit(masks, margins).coef_
+# Those that have more to share among threads than products of matrices, which BLAS shares.
+_THREADED = ("ridge", "lasso")
+
+
+def estimator_of(name: str, device: str = "cpu", threads: int = 1) -> Callable[[], Datamodel]:
+    """What makes an unfitted estimator: by a name of ``ESTIMATORS``, on a torch device, or with numpy where it is "cpu"."""
+    shared = {"threads": threads} if name in _THREADED else {}
+    return partial(ESTIMATORS[name], device=None if device == "cpu" else device, **shared)
+
+
+def weights_of(estimator: str, device: str = "cpu") -> Callable[[Masks, np.ndarray | Sequence[np.ndarray] | Margins], np.ndarray]:
+    """The function from masks and margins to W that a name of ``ESTIMATORS`` stands for; device as of ``estimator_of``."""
+    return lambda masks, margins: estimator_of(estimator, device)().fit(masks, margins).coef_

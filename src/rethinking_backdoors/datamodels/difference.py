@@ -83,6 +83,6 @@ def _model_means(masks: Masks, margins: Margins) -> tuple[np.ndarray, np.ndarray
     return total_in / size, total_out / (margins.shape[1] - size)
 
 
-def difference_in_means(masks: np.ndarray, margins: np.ndarray) -> np.ndarray:
+def difference_in_means(masks: Masks, margins: np.ndarray | Sequence[np.ndarray] | Margins) -> np.ndarray:
     """W (n, t) of ``DifferenceInMeans``: rows are training examples, columns are targets; arguments and errors as in ``fit``."""
     return DifferenceInMeans().fit(masks, margins).coef_

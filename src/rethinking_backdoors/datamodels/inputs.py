@@ -47,6 +47,15 @@ def mask_columns(masks: Masks, start: int, stop: int) -> np.ndarray:
     return masks[:, start:stop]
 
 
+def masks_of(masks: Masks, examples: np.ndarray) -> np.ndarray:
+    """The columns of some examples (e,) in any order, (m, e) bool, a copy."""
+    if isinstance(masks, PackedMasks):
+        bits = masks.bits[:, examples // 8]
+        bits &= (128 >> examples % 8).astype(np.uint8)
+        return bits != 0
+    return masks[:, examples]
+
+
 def mask_rows(masks: Masks, chosen: np.ndarray | slice) -> Masks:
     """The masks of some models, in the form they came in."""
     return PackedMasks(masks.bits[chosen], masks.n) if isinstance(masks, PackedMasks) else masks[chosen]
@@ -90,16 +99,24 @@ class Margins:
         Raises:
             ValueError: one of them is NaN or infinite.
         """
-        block = np.empty((self.shape[0], min(stop, self.shape[1]) - start), dtype=np.float32)
+        return self._read(slice(start, min(stop, self.shape[1])))
+
+    def of(self, targets: np.ndarray) -> np.ndarray:
+        """The margins of some targets (e,) in any order, (m, e) float32 in C order, a copy; errors as of ``block``."""
+        return self._read(targets)
+
+    def _read(self, targets: slice | np.ndarray) -> np.ndarray:
+        read = np.arange(self.shape[1])[targets]
+        block = np.empty((self.shape[0], len(read)), dtype=np.float32)
         row, model = 0, 0
         for part in self.parts:
-            values = part[:, start:stop]
+            values = part[:, targets]
             if self.kept is not None:
                 values = values[self.kept[model : model + len(part)]]
             block[row : row + len(values)] = values
             row, model = row + len(values), model + len(part)
         if not np.isfinite(block).all():
-            raise ValueError(f"margins of the targets {start} to {start + block.shape[1] - 1} hold NaN or infinite values.")
+            raise ValueError(f"margins of the targets {read.min()} to {read.max()} hold NaN or infinite values.")
         return block
 
 

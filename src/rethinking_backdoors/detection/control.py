@@ -1,18 +1,19 @@
 """The control of every detection: the same search on datamodels that can hold no information on who moves whom."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from rethinking_backdoors.datamodels.inputs import Margins, Masks, mask_rows
 from rethinking_backdoors.detection.scores import detect
 from rethinking_backdoors.seeds import generator
 
 
 def permuted_scores(
-    masks: np.ndarray,
-    margins: np.ndarray,
-    estimator: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    masks: Masks,
+    margins: np.ndarray | Sequence[np.ndarray] | Margins,
+    estimator: Callable[[Masks, np.ndarray | Sequence[np.ndarray] | Margins], np.ndarray],
     rules: dict[str, dict[str, Any]],
     permutations: int,
     root: int,
@@ -24,17 +25,20 @@ def permuted_scores(
     columns alike on them, which the search follows.
 
     Args:
-        masks: (m, n) bool. margins: (m, n), of the same models before the permutation.
+        masks: (m, n) bool or packed. margins: (m, n) or shards of it, of the same models before the permutation.
         estimator: maps masks and margins to W (n, n).
         rules: settings by name, see ``detect``. device: see ``detect``.
 
     Returns:
         For each rule the scores (permutations, n).
+
+    Memory: that of ``estimator`` and that of ``detect``, one after another.
     """
     scores = {name: [] for name in rules}
     for number in range(permutations):
-        order = generator(root, "permuted masks", number).permutation(len(masks))
-        weights = estimator(masks[order], margins)
+        order = generator(root, "permuted masks", number).permutation(masks.shape[0])
+        weights = estimator(mask_rows(masks, order), margins)
         for name, rule in rules.items():
             scores[name].append(detect(weights, rule, root, device)["score"])
+        del weights  # before the next is made
     return {name: np.stack(rows) for name, rows in scores.items()}

@@ -50,14 +50,8 @@ class Pairs:
 
     def row(self, example: int) -> np.ndarray:
         """A copy of one row of ``stored``, (n,) float32."""
-        return self._floats()[example].astype(np.float32)
-
-    def matrix(self) -> np.ndarray:
-        """S as an array of its own, (n, n) float32."""
-        return self._floats().astype(np.float32) / np.float32(self.scale)
-
-    def _floats(self) -> np.ndarray:
-        return self.stored if self.stored.dtype == np.float32 else self.stored.view(np.float16)
+        row = self.stored[example]
+        return (row if row.dtype == np.float32 else row.view(np.float16)).astype(np.float32)
 
 
 def pair_sums(weights: np.ndarray, *, out: np.ndarray | None = None, threads: int = 1) -> Pairs:

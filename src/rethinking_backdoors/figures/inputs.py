@@ -38,12 +38,12 @@ def images(results: str, experiments: Experiments, seeds: list[int], triggers: d
     return {"images": clean, "poisons": poisons, "triggers": chosen, "titles": _titles(experiments)}
 
 
-def weights(results: str, experiments: Experiments, seeds: list[int]) -> dict[str, Any]:
-    """For the histograms: every experiment's weight matrix (memory-mapped) and poisoned examples."""
+def weights(results: str, experiments: Experiments, seeds: list[int], estimator: str) -> dict[str, Any]:
+    """For the histograms: every experiment's weight matrix (memory-mapped) by one estimator, and poisoned examples."""
     matrices, poisoned = {}, {}
     for number, experiment in experiments.items():
         place = _place(results, number, experiment, seeds[0])
-        matrices[number] = read_array(next(iter(sorted(place.glob("datamodel_*.npy")))))[0]
+        matrices[number] = read_array(place / f"datamodel_{estimator}.npy")[0]
         poisoned[number] = read_npz(place.parent / "poison.npz", "index")["index"]
     return {"weights": matrices, "poisoned": poisoned, "titles": _titles(experiments)}
 

@@ -5,13 +5,18 @@ import time
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from rethinking_backdoors.io import InputError, atomic, digest, read_array, read_json, write_json, write_manifest
 from rethinking_backdoors.training.subsets import masks
 
+if TYPE_CHECKING:
+    from rethinking_backdoors.datamodels import PackedMasks
+
+# Masks that are unpacked at a time.
+_MODELS_AT_ONCE = 1000
 # What the manifests of all shards of one setting share; beside it each names its own `models`, first and end.
 _SHARED = ("root", "alpha", "settings", "data")
 
@@ -120,13 +125,11 @@ def _check_apart(one: _Shard, following: _Shard) -> None:
         raise InputError(f"The shards {one.path} and {following.path} both hold the models {both}: leave one of them out.")
 
 
-def load(paths: Sequence[str | Path]) -> tuple[np.ndarray, dict[str, Any]]:
-    """The margins (m, n) float16 of all shards of one setting; otherwise as ``open_shards``."""
+def open_with_masks(paths: Sequence[str | Path]) -> tuple["PackedMasks", list[np.ndarray], dict[str, Any]]:
+    """The masks of all models (m, n), drawn again from their seeds; otherwise as ``open_shards``."""
+    from rethinking_backdoors.datamodels import pack  # only here: the estimators take as long to load as a small shard to train
+
     shards, common = open_shards(paths)
-    return np.concatenate(shards), common
-
-
-def load_with_masks(paths: Sequence[str | Path]) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """Masks (m, n) bool, drawn again from their seeds, margins (m, n) float16 and the common facts of one setting."""
-    margins, common = load(paths)
-    return masks(int(common["root"]), common["alpha"], common["models"], margins.shape[1]), margins, common
+    models, n = common["models"], shards[0].shape[1]
+    parts = (models[start : start + _MODELS_AT_ONCE] for start in range(0, len(models), _MODELS_AT_ONCE))
+    return pack(masks(int(common["root"]), common["alpha"], part, n) for part in parts), shards, common

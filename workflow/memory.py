@@ -1,0 +1,25 @@
+# How much memory the jobs on whole matrices take at most, in MB, by what the library's docstrings say. At the paper's scale that
+# is tens of GB, and a cluster's scheduler or `--resources mem_mb=` runs only as many at once as there is room for. Included by
+# the Snakefile, after workflow/paths.py.
+ON_DEVICE = config["device"] != "cpu"
+# Python with its libraries, and with CUDA where it is used.
+LOADED = 4e9 if ON_DEVICE else 1e9
+
+
+def fit_memory(w):
+    """A fit of datamodels to all models of an experiment: W, masks unpacked, a block of targets, what the estimator adds."""
+    n, m = config["images"]["train"], count_of(w.e)
+    # As bools and as float32; on the CPU no more than 16,384 examples at once.
+    masks = 5 * m * (n if ON_DEVICE else min(n, 16384))
+    weights, block = 4 * n**2, 4 * min(n, 4096) * (2 * m + 6 * n)
+    added = {"ridge": 4 * min(m, n) ** 2, "lasso": 4 * n**2 + 0.8 * m * n}.get(config["estimator"], 0)
+    # On a GPU the unpacked masks and the Gram matrix have left this memory before W is made.
+    arrays = max(masks, weights + block + added) if ON_DEVICE else masks + weights + block + added
+    packed = 2 * m * n / 8  # all, and those without the held-out models
+    return round((LOADED + packed + arrays) / 1e6)
+
+
+def search_memory(w):
+    """A search: W and W + W', with the lists of the rows' lowest entries."""
+    n = config["images"]["train"]
+    return round((LOADED + 8 * n**2 + 600 * n) / 1e6)
