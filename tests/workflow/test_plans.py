@@ -19,6 +19,11 @@ from rethinking_backdoors.io import InputError, write_array, write_npz
 
 def other_images(config):
     config["images"] = {"source": "cifar10", "train": 200, "test": 50, "spare": 20, "folder": "my images", "download": False}
+    for squares in (square for variants in config["triggers"].values() for square in variants):
+        for square in squares:
+            square["color"] = [255, 0, 255]
+    for part in config["figure2"]["object"]["parts"]:
+        part["color"] = [255, 0, 255]
 
 
 def test_one_defense_can_be_run_alone(tmp_path):
@@ -173,7 +178,7 @@ def test_scripts_fit_on_the_configured_device(tmp_path, name, monkeypatch):
 
     monkeypatch.setitem(ESTIMATORS, "difference", ask)
     drawn = np.random.default_rng(0).standard_normal((20, 12)).astype(np.float16)
-    write_array(tmp_path / "0.npy", drawn, {"models": [0, 20], "root": "1", "alpha": 0.5, "settings": "x"})
+    write_array(tmp_path / "0.npy", drawn, {"models": [0, 20], "root": "1", "alpha": 0.5, "settings": "x", "data": "y"})
     write_npz(tmp_path / "poison.npz", index=np.arange(3))
     job = SimpleNamespace(
         input=SimpleNamespace(margins=[tmp_path / "0.npy"], poison=[tmp_path / "poison.npz"]),
