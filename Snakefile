@@ -50,6 +50,8 @@ config.update(canonical(config))
 # One thread a job: Snakemake runs as many jobs as there are cores.
 for library in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
     os.environ[f"{library}_NUM_THREADS"] = "1"
+# glibc keeps freed arrays of up to 32 MB (its maximum) for the next ones, instead of faulting them in again page by page.
+os.environ.update(MALLOC_MMAP_THRESHOLD_=str(2**25), MALLOC_TRIM_THRESHOLD_=str(2**28))
 
 DATASET, SEEDS, RULES = config["dataset"], config["seeds"], list(config["rules"])
 EXPERIMENTS = experiments(config)

@@ -63,12 +63,14 @@ class Extractor(torch.nn.Module):
         mean = functional.avg_pool2d(images, size, stride).mean(1, keepdim=True)
         square = functional.avg_pool2d(images**2, size, stride).mean(1, keepdim=True)
         deviation = (square - mean**2).clamp_min(0).add(_FLAT).sqrt()
-        response = functional.conv2d(images, self.filters, stride=stride)
-        # A filter applied to the contrast-normalised, centred patch, without cutting the patches out.
-        total = self.filters.sum((1, 2, 3)).view(1, -1, 1, 1)
-        response = (response - mean * total) / deviation - self.offset.view(1, -1, 1, 1)
-        both = torch.cat([response, -response], dim=1).sub(self.settings.threshold).relu()
-        return functional.adaptive_avg_pool2d(both, self.settings.grid).flatten(1)
+        # Filters on contrast-normalised, centred patches, without cutting these out: a filter without its mean centres.
+        centred = self.filters - self.filters.mean((1, 2, 3), keepdim=True)
+        response = functional.conv2d(images, centred, stride=stride)
+        response = torch.addcmul(-self.offset.view(1, -1, 1, 1), response, 1 / deviation)
+        # What exceeds the threshold, upwards and downwards; averages are linear, so the second is the first minus both.
+        both = functional.softshrink(response, self.settings.threshold)
+        cells = [functional.adaptive_avg_pool2d(values, self.settings.grid) for values in (both.relu(), both)]
+        return torch.cat([cells[0], cells[0] - cells[1]], dim=1).flatten(1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return (self.pooled(images) - self.center) @ self.projection
