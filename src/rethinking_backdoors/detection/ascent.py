@@ -16,7 +16,7 @@ from rethinking_backdoors.detection.pairs import value
 # Examples in a block of ``gain``, whose maximum is kept so that blocks without candidates are never looked at.
 BLOCK = 256
 # Forced swaps that are tried at a local optimum where ``escape`` is asked for, and for how many of them a swapped example stays
-# where it was put. Barring it for good, as the released rule does, finds planted blocks half as often.
+# where it was put. Barring it for good, as the released rule does, finds planted blocks less often (benchmarks/detection.py).
 FORCED, TENURE = 100, 10
 
 
