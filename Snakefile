@@ -4,6 +4,7 @@ import glob
 import os
 import shlex
 import sys
+import threading
 
 from snakemake.utils import min_version
 
@@ -115,3 +116,18 @@ rule report_pages:
     input:
         rules.all.input,
         rules.pages.output,
+
+
+def cancel_timers():
+    """Let Snakemake end at once: it would first wait for the timers of its limit on jobs a minute (workflow/profiles/default)."""
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.cancel()
+
+
+onsuccess:
+    cancel_timers()
+
+
+onerror:
+    cancel_timers()
