@@ -122,19 +122,23 @@ def swap(added, removed, position, incoming, members, inside, gain, top):
     outgoing = members[position]
     members[position] = incoming
     inside[position], gain[incoming], gain[outgoing] = gain[incoming], -np.inf, inside[position]
+    _advance(gain, added, removed, top)
     for p in range(len(members)):
         inside[p] += np.float64(value(added[members[p]])) - np.float64(value(removed[members[p]]))
-    _advance(gain, added, removed, top)
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "reassoc"})
 def _advance(gain, added, removed, top):
     """gain += added - removed, and the largest gain of every block. Nothing else looks at all n examples."""
     for block in range(len(top)):
+        part = slice(block * BLOCK, (block + 1) * BLOCK)
+        gains, plus, minus = gain[part], added[part], removed[part]
+        # Two loops, because together they would not be vectorised: twice the time.
+        for i in range(len(gains)):
+            gains[i] += np.float64(value(plus[i])) - np.float64(value(minus[i]))
         high = -np.inf
-        for i in range(block * BLOCK, min(len(gain), (block + 1) * BLOCK)):
-            gain[i] += np.float64(value(added[i])) - np.float64(value(removed[i]))
-            high = max(high, gain[i])
+        for i in range(len(gains)):
+            high = gains[i] if gains[i] > high else high
         top[block] = high
 
 
