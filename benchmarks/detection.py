@@ -4,11 +4,13 @@ python benchmarks/detection.py                                          # n = 10
 python benchmarks/detection.py --n 20000 --released CLONE               # beside a clone of the authors' repository
 python benchmarks/detection.py --n 50000 --dtype float16 --threads 1 2  # 5 GB
 python benchmarks/detection.py --n 50000 --device cuda                  # also every size with 1,000 restarts on a GPU
+python benchmarks/detection.py --factors 1000000                        # also a restart without a matrix; 6 GB, minutes
 """
 
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -19,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from tables import table
 
+from rethinking_backdoors.detection.factors import Factors, search_factors
 from rethinking_backdoors.detection.pairs import Pairs, pair_sums
 from rethinking_backdoors.detection.released import ascend_released, search_released
 from rethinking_backdoors.detection.search import climb, search_pairs, start
@@ -46,6 +49,7 @@ def options() -> argparse.Namespace:
     )
     parser.add_argument("--device", help="a GPU, on which all restarts of a size are searched at once")
     parser.add_argument("--released", type=Path, help="a clone of the authors' repository, timed beside ours")
+    parser.add_argument("--factors", type=int, help="examples of a W that is given by the factors of 2,000 models, one restart")
     parser.add_argument("--planted", type=int, default=1000, help="examples of the matrices with a planted block (1000)")
     return parser.parse_args()
 
@@ -158,6 +162,21 @@ def on_device(pairs: Pairs, device: str) -> list[list[str]]:
     return [[name, f"{seconds / 60:.2f}"] for name, seconds in rows]
 
 
+def from_factors(n: int, size: int = 20, models: int = 2000) -> list[str]:
+    """One restart on W of random masks and margins that is never made: what it costs, and the most memory that was in use."""
+    rng = generator(0, "factors", n)
+    left, right = rng.integers(256, size=(-(-models // 8), n), dtype=np.uint8), np.empty((models, n), dtype=np.float16)
+    for row in right:
+        row[:] = rng.standard_normal(n, dtype=np.float32)
+    factors = Factors(left, right, np.full(n, 4 / models), right.mean(0, dtype=np.float64))
+    started = time.perf_counter()
+    factors.pair_row(0)
+    row = time.perf_counter()
+    found = search_factors(factors, [size], 1, seed=0)
+    seconds, largest = time.perf_counter() - row, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return [f"{n:,}", str(size), f"{row - started:.2f}", f"{seconds:.0f}", str(bool(found.certified.all())), f"{largest:.1f}"]
+
+
 def planted(n: int) -> list[list[str]]:
     """How often the best restart is the planted block, for blocks of different heights; 20 seeds each."""
     rows, size = [], max(2, n // 50)
@@ -201,6 +220,10 @@ def main() -> None:
     if chosen.device:
         print(f"Every size, n = {chosen.n[-1]:,}, {RESTARTS:,} restarts on {chosen.device}")
         table(["k", "minutes"], on_device(pairs, chosen.device))
+    if chosen.factors:
+        del pairs
+        print("Without a matrix: W from the factors of 2,000 models, one thread")
+        table(["n", "k", "s a row of S", "s diagonal, sums, restart", "certified", "GiB at most"], [from_factors(chosen.factors)])
     print(f"A planted block in {chosen.planted} examples: how often the best of 10 restarts is the block")
     table(["height", "size", *WAYS, "released, rows targets", "released, rows training"], planted(chosen.planted))
 

@@ -3,7 +3,7 @@ from rethinking_backdoors.io import job, read_npz, write_npz
 from rethinking_backdoors.seeds import generator, root
 from rethinking_backdoors.training import features, networks
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.params.device):
     params, inputs = snakemake.params, snakemake.input
     for i, seed in enumerate(params.seeds):
         images, labels = read_npz(inputs.images[i], "train_image", "train_label").values()

@@ -6,7 +6,7 @@ from rethinking_backdoors.defenses.registry import run
 from rethinking_backdoors.io import job, read_npz, write_json, write_npz
 from rethinking_backdoors.seeds import generator, root
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.params.device):
     params, inputs, output, name = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards.defense
     for i, seed in enumerate(params.seeds):
 

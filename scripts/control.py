@@ -3,7 +3,7 @@ from rethinking_backdoors.detection.control import permuted_scores
 from rethinking_backdoors.io import job, write_npz
 from rethinking_backdoors.training.margins import open_with_masks
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.params.device):
     params, output = snakemake.params, list(snakemake.output)
     shards, rules = len(snakemake.input.margins) // len(params.seeds), list(params.rules)
     for i in range(len(params.seeds)):

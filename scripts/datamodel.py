@@ -2,7 +2,7 @@ from rethinking_backdoors.datamodels import estimator_of, fit_with_fidelity
 from rethinking_backdoors.io import job, write_array
 from rethinking_backdoors.training.margins import open_with_masks
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.params.device):
     name, shards = snakemake.params.estimator, len(snakemake.input.margins) // len(snakemake.params.seeds)
     for i, path in enumerate(snakemake.output.weights):
         masks, margins, common = open_with_masks(snakemake.input.margins[i * shards : (i + 1) * shards])

@@ -8,7 +8,7 @@ from rethinking_backdoors.seeds import root
 from rethinking_backdoors.training import features
 from rethinking_backdoors.unplanted import Scene, frame, natural_effect, object_effect
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.params.device):
     params, inputs, numbers = snakemake.params, snakemake.input, []
     for i, seed in enumerate(params.seeds):
         sets = read_npz(inputs.images[i])

@@ -4,7 +4,7 @@ from rethinking_backdoors.seeds import root
 from rethinking_backdoors.training import features
 from rethinking_backdoors.training.learner import representations
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.params.device):
     params, inputs = snakemake.params, snakemake.input
     for i, seed in enumerate(params.seeds):
         examples, labels = read_poisoned(inputs.images[i], inputs.poison[i])

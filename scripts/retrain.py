@@ -6,7 +6,7 @@ from rethinking_backdoors.io import job, read_json, read_npz, write_json
 from rethinking_backdoors.seeds import root
 from rethinking_backdoors.training import features
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.params.device):
     params, inputs, output = snakemake.params, snakemake.input, iter(snakemake.output)
     # Inputs and outputs are ordered seed by seed, within a seed defense by defense; "none" removes nothing and has no file.
     removals = iter(inputs.defenses)

@@ -6,7 +6,7 @@ from rethinking_backdoors.seeds import generator
 from rethinking_backdoors.strength import summarize
 from rethinking_backdoors.training.margins import open_with_masks
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.params.device):
     estimator = weights_of(snakemake.params.estimator, snakemake.params.device)
     shards = len(snakemake.input.margins) // len(snakemake.params.seeds)
     for i, path in enumerate(snakemake.output.strength):

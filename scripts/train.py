@@ -4,7 +4,7 @@ from rethinking_backdoors.seeds import root
 from rethinking_backdoors.training import features
 from rethinking_backdoors.training.engine import train_shards
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.params.device):
     params = snakemake.params
     if snakemake.input.beton:
         from rethinking_backdoors import beton

@@ -41,7 +41,7 @@ def test_the_datamodels_table_is_printed():
 
 
 def test_the_detection_tables_are_printed_and_a_clone_that_is_none_is_named(tmp_path):
-    options = ["--n=300", "--size=20", "--restarts=1", "--planted=100", "--threads=1", f"--released={tmp_path}"]
+    options = ["--n=300", "--size=20", "--restarts=1", "--planted=100", "--threads=1", "--factors=400", f"--released={tmp_path}"]
     path = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, str(ROOT / "benchmarks/detection.py"), *options],
@@ -50,7 +50,14 @@ def test_the_detection_tables_are_printed_and_a_clone_that_is_none_is_named(tmp_
         env={**os.environ, "PYTHONPATH": path},
     )
     assert done.returncode == 0, done.stderr
-    rows = ["rows moved / 3k", "restarts a second", "minutes for 1,000 restarts", "planted block", "holds no compute_scores.py"]
+    rows = [
+        "rows moved / 3k",
+        "restarts a second",
+        "minutes for 1,000 restarts",
+        "planted block",
+        "Without a matrix",
+        "holds no compute_scores.py",
+    ]
     assert [row for row in rows if row not in done.stdout] == []
 
 

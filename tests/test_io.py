@@ -90,6 +90,15 @@ def test_what_the_library_refuses_ends_as_well_with_the_place_in_the_log(tmp_pat
     assert (tmp_path / "log").read_text().startswith("Traceback")
 
 
+def test_a_job_on_a_device_that_is_not_there_ends_before_it_begins(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(SystemExit) as stop, io.job(tmp_path / "log", "cuda"):
+        print("working")
+    assert stop.value.code == 2
+    assert (tmp_path / "log").read_text() == capsys.readouterr().err
+    assert "working" not in (tmp_path / "log").read_text()
+
+
 def test_an_interrupted_job_leaves_no_traceback(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop, io.job(tmp_path / "log"):
         raise KeyboardInterrupt

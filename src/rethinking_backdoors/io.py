@@ -121,11 +121,24 @@ def read_array(path: str | Path) -> tuple[np.ndarray, dict[str, Any]]:
     return np.load(path, mmap_mode="r", allow_pickle=False), manifest
 
 
+def require_device(device: str) -> None:
+    """Raises InputError where torch does not find the GPU that ``device`` ("cpu", "cuda" or "cuda:N") names."""
+    if device == "cpu":
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise InputError(f"The device is {device}, but torch finds no GPU here: pass --device cpu, or set it in the configuration.")
+    if device.startswith("cuda:") and int(device.removeprefix("cuda:")) >= torch.cuda.device_count():
+        last = torch.cuda.device_count() - 1
+        raise InputError(f"The device {device} is not here: torch counts GPUs from cuda:0 to cuda:{last}.")
+
+
 @contextlib.contextmanager
-def job(log: str | Path) -> Iterator[None]:
+def job(log: str | Path, device: str = "cpu") -> Iterator[None]:
     """The frame of a workflow script: output goes to the rule's log; what a user caused ends in one sentence and exit code 2.
 
-    That is an InputError, or the ValueError with which the library refuses what it is given.
+    That is an InputError, for instance of ``require_device``, or the ValueError with which the library refuses what it is given.
     """
     stderr = sys.stderr
     with (
@@ -134,6 +147,7 @@ def job(log: str | Path) -> Iterator[None]:
         contextlib.redirect_stderr(file),
     ):
         try:
+            require_device(device)
             yield
         except (InputError, ValueError) as error:
             if not isinstance(error, InputError):  # what the library refuses, or a mistake of ours: the log tells where

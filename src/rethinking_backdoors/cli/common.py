@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import typer
 
-from rethinking_backdoors.io import InputError, read_array, read_json
+from rethinking_backdoors.io import InputError, read_array, read_json, require_device
 
 TRAIN_ROWS = "rows are training examples"
 # The endings of what torch has saved; no manifest belongs to such a file.
@@ -40,15 +40,10 @@ def use_device(device: str, threads: int) -> str:
     """Sets the number of threads of everything that computes; refuses a device that is not there."""
     if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
         raise InputError(f"The device {device} is not known: cpu or cuda.")
+    require_device(device)
     import torch
     from threadpoolctl import threadpool_limits
 
-    if device != "cpu" and not torch.cuda.is_available():
-        raise InputError(f"The device is {device}, but torch finds no GPU here: pass --device cpu.")
-    if device.startswith("cuda:") and int(device.removeprefix("cuda:")) >= torch.cuda.device_count():
-        raise InputError(
-            f"The device {device} is not here: torch counts GPUs from cuda:0 to cuda:{torch.cuda.device_count() - 1}."
-        )
     torch.set_num_threads(threads)
     threadpool_limits(threads)
     return device
