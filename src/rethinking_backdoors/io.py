@@ -128,7 +128,7 @@ def require_device(device: str) -> None:
     import torch
 
     if not torch.cuda.is_available():
-        raise InputError(f"The device is {device}, but torch finds no GPU here: pass --device cpu, or set it in the configuration.")
+        raise InputError(f"The device is {device}, but torch finds no GPU here: pass --device cpu or configure it.")
     if device.startswith("cuda:") and int(device.removeprefix("cuda:")) >= torch.cuda.device_count():
         last = torch.cuda.device_count() - 1
         raise InputError(f"The device {device} is not here: torch counts GPUs from cuda:0 to cuda:{last}.")
