@@ -4,7 +4,6 @@ import glob
 import os
 import shlex
 import sys
-import threading
 
 from snakemake.utils import min_version
 
@@ -79,6 +78,7 @@ wildcard_constraints:
 
 include: "workflow/paths.py"
 include: "workflow/memory.py"
+include: "workflow/timers.py"
 include: "rules/poison.smk"
 include: "rules/train.smk"
 include: "rules/datamodels.smk"
@@ -116,13 +116,6 @@ rule report_pages:
     input:
         rules.all.input,
         rules.pages.output,
-
-
-def cancel_timers():
-    """Let Snakemake end at once: it would first wait for the timers of its limit on jobs a minute (workflow/profiles/default)."""
-    for thread in threading.enumerate():
-        if isinstance(thread, threading.Timer):
-            thread.cancel()
 
 
 onsuccess:

@@ -177,6 +177,8 @@ def test_scripts_fit_on_the_configured_device(tmp_path, name, monkeypatch):
         raise InputError("asked")
 
     monkeypatch.setitem(ESTIMATORS, "difference", ask)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     drawn = np.random.default_rng(0).standard_normal((20, 12)).astype(np.float16)
     write_array(tmp_path / "0.npy", drawn, {"models": [0, 20], "root": "1", "alpha": 0.5, "settings": "x", "data": "y"})
     write_npz(tmp_path / "poison.npz", index=np.arange(3))

@@ -23,12 +23,16 @@ LINES = {
 
 
 def panel(axes: Axes, table: pd.DataFrame) -> None:
-    """One experiment: a colour for each estimator, a line style for each measure, intervals shaded but for the class alone."""
+    """One experiment: a colour for each estimator, a line style for each measure, intervals of the AUROC shaded.
+
+    Those of the control only where two estimators or fewer share the panel: those of five would cover one another.
+    """
+    shaded = ("real", "permuted") if table["estimator"].nunique() <= 2 else ("real",)
     for (column, masks), (dashes, _) in LINES.items():
         for estimator, rows in table[(table["column"] == column) & (table["masks"] == masks)].groupby("estimator", sort=False):
             color = COLORS[estimator]
             axes.plot(rows["models"], rows["value"], color=color, linestyle=dashes, linewidth=1.1, marker="o", markersize=2)
-            if column == "auroc":
+            if column == "auroc" and masks in shaded:
                 axes.fill_between(rows["models"], rows["low"], rows["high"], color=color, alpha=0.12, linewidth=0)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(sorted(table["models"].unique())))
