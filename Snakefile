@@ -66,8 +66,13 @@ resource_scopes:
     gpu="local",
 
 
+include: "workflow/paths.py"
+include: "workflow/memory.py"
+include: "workflow/timers.py"
+
+
 wildcard_constraints:
-    e=r"\d+",
+    e="|".join(map(str, PLANNED)),
     a=r"\d+",
     seed=r"\d+",
     shard=r"\d{5}",
@@ -76,9 +81,6 @@ wildcard_constraints:
     comparison="|".join(COMPARISONS) or "none",
 
 
-include: "workflow/paths.py"
-include: "workflow/memory.py"
-include: "workflow/timers.py"
 include: "rules/poison.smk"
 include: "rules/train.smk"
 include: "rules/datamodels.smk"

@@ -193,6 +193,13 @@ def test_scripts_fit_on_the_configured_device(tmp_path, name, monkeypatch):
     assert asked == [{"device": "cuda:1"}]
 
 
+def test_an_experiment_that_is_not_configured_is_no_file_that_can_be_made(tmp_path):
+    code, text = snakemake(tmp_path, RESULTS / "exp1/seed0/poison.npz", "--dry-run")
+    assert code != 0
+    assert "MissingRuleException" in text
+    assert "KeyError" not in text
+
+
 def test_a_part_of_the_paper_is_one_command(tmp_path):
     """What `make cifar10` writes and runs on a machine with a GPU: some experiments, fewer models."""
     # Silent about folders: the tests themselves may have been started by make.
