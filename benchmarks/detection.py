@@ -4,7 +4,7 @@ python benchmarks/detection.py                                          # n = 10
 python benchmarks/detection.py --n 20000 --released CLONE               # beside a clone of the authors' repository
 python benchmarks/detection.py --n 50000 --dtype float16 --threads 1 2  # 5 GB
 python benchmarks/detection.py --n 50000 --device cuda                  # also every size with 1,000 restarts on a GPU
-python benchmarks/detection.py --factors 1000000                        # also a restart without a matrix; 6 GB, minutes
+python benchmarks/detection.py --factors 1000000                        # also a restart without a matrix; 5 GB, minutes
 """
 
 import argparse
