@@ -4,7 +4,7 @@ from rethinking_backdoors.attacks.poisoning import poison
 from rethinking_backdoors.io import job, read_npz, write_json, write_npz
 from rethinking_backdoors.seeds import generator, root
 
-with job(snakemake.log[0], snakemake.params.device or "cpu"):
+with job(snakemake.log[0], snakemake.params.device):
     params, inputs, output = snakemake.params, snakemake.input, snakemake.output
     for i, seed in enumerate(params.seeds):
         images, labels = read_npz(inputs.images[i], "train_image", "train_label").values()

@@ -135,7 +135,7 @@ def require_device(device: str) -> None:
 
 
 @contextlib.contextmanager
-def job(log: str | Path, device: str = "cpu") -> Iterator[None]:
+def job(log: str | Path, device: str | None = None) -> Iterator[None]:
     """The frame of a workflow script: output goes to the rule's log; what a user caused ends in one sentence and exit code 2.
 
     That is an InputError, for instance of ``require_device``, or the ValueError with which the library refuses what it is given.
@@ -147,7 +147,7 @@ def job(log: str | Path, device: str = "cpu") -> Iterator[None]:
         contextlib.redirect_stderr(file),
     ):
         try:
-            require_device(device)
+            require_device(device or "cpu")
             yield
         except (InputError, ValueError) as error:
             if not isinstance(error, InputError):  # what the library refuses, or a mistake of ours: the log tells where

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -198,6 +199,13 @@ def test_removal_takes_the_highest_scores_and_no_more(folder):
 
 def test_a_second_run_has_nothing_to_do(folder):
     assert planned(folder) == {}
+
+
+def test_a_run_does_not_wait_for_the_minute_of_snakemakes_limit_on_jobs(tmp_path):
+    started = time.monotonic()
+    code, text = snakemake(tmp_path, RESULTS / "images/seed0.npz")
+    assert code == 0, text[-3000:]
+    assert time.monotonic() - started < 60
 
 
 def test_a_deleted_file_is_made_again_with_what_depends_on_it_and_nothing_else(folder):
