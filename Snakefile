@@ -13,9 +13,11 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [sys.path[0], dict(os.
 # Snakemake runs scripts by an unquoted path, which breaks where the environment lies in a folder with a space in its name.
 sys.executable = shlex.quote(sys.executable)
 
+from rethinking_backdoors import kernels
 from rethinking_backdoors.attacks import triggers
 from rethinking_backdoors.config import (
     FIGURE2,
+    adversary_network,
     attack_of,
     attacked,
     canonical,
@@ -46,6 +48,9 @@ except (InputError, ValueError) as error:
     os._exit(2)
 
 config.update(canonical(config))
+
+# Every job inherits which vector instructions its libraries use.
+os.environ.update(kernels.environment(config["kernels"]))
 
 # One thread a job: Snakemake runs as many jobs as there are cores.
 for library in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
@@ -118,6 +123,11 @@ rule report_pages:
     input:
         rules.all.input,
         rules.pages.output,
+
+
+onstart:
+    if config["kernels"] == "portable" and not kernels.available():
+        print(kernels.WARNING, file=sys.stderr)
 
 
 onsuccess:

@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "rethinking_backdoors"
 FLOORS = [
-    {"io", "seeds", "config"},
+    {"io", "seeds", "config", "kernels"},
     {"attacks", "cifar10", "image_folder", "data", "beton"},
     {"training", "datamodels", "detection", "defenses"},
     {"evaluation", "strength", "natural", "metrics", "tables", "from_config", "comparison", "unplanted"},

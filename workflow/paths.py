@@ -151,7 +151,7 @@ def intermediates():
 # What tables and figures need to know of the experiments, so that other changes do not rerun them.
 SHOWN = {e: {key: experiment[key] for key in ("attack", "trigger", "alphas")} for e, experiment in EXPERIMENTS.items()}
 SHOWN_ATTACKED = {e: SHOWN[e] for e in ATTACKED}
-NETWORK = {key: config["training"][key] for key in ("network", "hidden") if key in config["training"]}
+NETWORK = adversary_network(config)
 
 
 def is_adversarial(e):

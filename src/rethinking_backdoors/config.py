@@ -149,6 +149,12 @@ def training_of(config: dict[str, Any], number: int) -> dict[str, Any]:
     return {key: value[attack] if key == "cutout" else value for key, value in config["training"].items()}
 
 
+def adversary_network(config: dict[str, Any]) -> dict[str, Any]:
+    """What ``training.networks.build`` makes the adversarially trained network from: the models' kind in its own precision."""
+    kind = {key: config["training"][key] for key in ("network", "hidden") if key in config["training"]}
+    return kind | {"precision": config.get("adversary", {}).get("precision", "float64")}
+
+
 def describe(experiment: dict[str, Any]) -> str:
     """What an experiment is, in a few words: "dirty label, one pixel", "adversarial clean label, four pixels"."""
     if experiment["attack"] == "none":

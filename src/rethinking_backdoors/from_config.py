@@ -8,7 +8,7 @@ import torch
 
 from rethinking_backdoors.attacks import adversarial
 from rethinking_backdoors.attacks.poisoning import Poison, poison
-from rethinking_backdoors.config import attack_of
+from rethinking_backdoors.config import adversary_network, attack_of
 from rethinking_backdoors.data import open_source
 from rethinking_backdoors.seeds import generator, root
 from rethinking_backdoors.training import features, networks
@@ -37,9 +37,8 @@ def adversary_of(
     device: str,
 ) -> torch.nn.Module:
     """The adversarially trained network of one seed, as the rule ``adversary`` makes it."""
-    settings = {key: config["training"][key] for key in ("network", "hidden") if key in config["training"]}
     rng = generator(root(config["dataset"], 0, seed), "adversary")
-    network = networks.build(settings, images.shape[1:], int(labels.max()) + 1, rng, extractor)
+    network = networks.build(adversary_network(config), images.shape[1:], int(labels.max()) + 1, rng, extractor)
     return adversarial.train_robust(network, images, labels, **config["adversary"]["training"], rng=rng, device=device)
 
 

@@ -95,7 +95,7 @@ def test_logits_are_a_linear_map_of_the_representations(case, monkeypatch):
     (network,) = kept
     last = network.second[0] if training["network"] == "mlp" else 0.2 * network.step.network.linear.weight
     (logits,) = network.logits(Learner(*case).inputs)
-    assert np.allclose((last.detach() @ torch.from_numpy(found).T).numpy(), logits.numpy(), atol=1e-4)
+    assert np.allclose(last.detach().numpy() @ found.T, logits.numpy(), atol=1e-4)
     assert (representations(inputs, labels, root=5, training=training) == found).all()
     assert not np.allclose(representations(inputs, labels, root=6, training=training), found)
 

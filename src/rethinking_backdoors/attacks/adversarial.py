@@ -1,7 +1,9 @@
 """The adversarial step of the clean-label attack: L2-robust networks and projected gradient ascent against them.
 
 Source: Turner et al. 2019 (label-consistent backdoor attacks), which the paper follows; Madry et al. 2018 for both loops.
-Images are in [0, 1] here; radii are L2 norms in the same unit.
+Images are in [0, 1] here; radii are L2 norms in the same unit. Everything is computed in the network's own precision: in
+float32 a rounding error of another processor's kernels grows through training and ascent until half of all pixels differ; in
+float64 the perturbed images were the same to the byte under three sets of kernels (docs/machines.md).
 """
 
 import numpy as np
@@ -63,7 +65,7 @@ def train_robust(
         radius, steps: of the inner ascent; its step size is 2.5 radius / steps.
     """
     network.to(device).train()
-    x, y = to_unit(images).to(device), torch.from_numpy(labels).to(device)
+    x, y = to_unit(images, precision(network)).to(device), torch.from_numpy(labels).to(device)
     optimizer = torch.optim.SGD(network.parameters(), lr=learning_rate, momentum=0.9, weight_decay=5e-4)
     total = epochs * (len(x) // batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -80,9 +82,14 @@ def train_robust(
     return network.eval()
 
 
-def to_unit(images: np.ndarray) -> torch.Tensor:
-    """(N, H, W, C) uint8 to (N, C, H, W) float32 in [0, 1]."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+def precision(network: torch.nn.Module) -> torch.dtype:
+    """What the network's parameters are stored in, and computed with."""
+    return next(network.parameters()).dtype
+
+
+def to_unit(images: np.ndarray, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """(N, H, W, C) uint8 to (N, C, H, W) in [0, 1]."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2).to(dtype) / 255
 
 
 def to_bytes(images: torch.Tensor) -> np.ndarray:
@@ -92,5 +99,5 @@ def to_bytes(images: torch.Tensor) -> np.ndarray:
 
 def perturb(images: np.ndarray, labels: np.ndarray, network: torch.nn.Module, device: str = "cpu", **ascent: float) -> np.ndarray:
     """``ascend`` on bytes: (p, H, W, C) uint8 images with labels (p,) in, perturbed images of the same shape and type out."""
-    x, y = to_unit(images).to(device), torch.from_numpy(labels).to(device)
+    x, y = to_unit(images, precision(network)).to(device), torch.from_numpy(labels).to(device)
     return to_bytes(ascend(network.to(device), x, y, **ascent))

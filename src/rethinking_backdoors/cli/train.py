@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from rethinking_backdoors import kernels
 from rethinking_backdoors.cli.common import one_sentence, use_device
 from rethinking_backdoors.config import attack_of, check, experiments, load, training_of
 from rethinking_backdoors.io import InputError, digest, read_array, read_json, read_npz, write_json, write_npz
@@ -37,6 +38,7 @@ def train(
     with one_sentence():
         settings = load(config)
         _check(settings)
+        kernels.restart(settings["kernels"])  # before anything is computed: the files are to be the workflow's
         chosen = experiments(settings).get(experiment)
         if chosen is None:
             raise InputError(f"--experiment {experiment}: {config} has {', '.join(map(str, experiments(settings)))}.")

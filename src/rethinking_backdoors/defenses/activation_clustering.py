@@ -1,8 +1,10 @@
 """Activation Clustering (Chen et al. 2018): each class is cut in two clusters, one of which may be the poison.
 
-The paper reduces with independent components and names three ways to say whether a cluster is poison; implementations also
-reduce with principal components. All are here, and the configuration says which is used. The paper's clusters are 2-means on 10
-dimensions. Poison is taken to be less than half of any class.
+The paper reduces with independent components and names three ways to say whether a cluster is poison; the reference
+implementation (adversarial-robustness-toolbox) reduces with principal components unless told otherwise. All are here, and the
+configuration says which is used. Independent components often do not converge on a class's representations: then the answer
+depends on where they start and on the last digits of the input, not on the data alone (docs/findings.md). The paper's clusters
+are 2-means on 10 dimensions. Poison is taken to be less than half of any class.
 """
 
 import warnings
@@ -51,7 +53,7 @@ def reduce(representations: np.ndarray, reduction: str, dimensions: int, state: 
     if reduction == "principal":
         return PCA(min(dimensions, rank), svd_solver="full").fit_transform(values)
     with warnings.catch_warnings():
-        # Few examples a dimension let the components turn for ever; they cluster no better after a thousand steps.
+        # Few examples a dimension let the components turn for ever; 5,000 steps, 8 starts or deflation settle nothing either.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = FastICA(min(dimensions, rank), whiten="unit-variance", max_iter=200, tol=0.005, random_state=state)
         return model.fit_transform(values)

@@ -94,10 +94,17 @@ def drawn(examples: np.ndarray, share: float, rng: np.random.Generator) -> np.nd
 
 def trimmed(loss: np.ndarray, labels: np.ndarray, share: float) -> np.ndarray:
     """(a,) bool: the ``share`` with the lowest losses (a,), and of every class an eighth of that share, so that none vanishes."""
-    kept = loss <= np.quantile(loss, share)
+    kept = lowest(loss, share)
     for label in np.unique(labels):
         own = labels == label
-        kept[own] |= loss[own] <= np.quantile(loss[own], share / 8)
+        kept[own] |= lowest(loss[own], share / 8)
+    return kept
+
+
+def lowest(loss: np.ndarray, share: float) -> np.ndarray:
+    """(a,) bool: those of the losses (a,) that do not exceed their quantile ``share``; of equal ones the first come first."""
+    kept = np.zeros(len(loss), dtype=bool)
+    kept[np.argsort(loss, kind="stable")[: int(share * (len(loss) - 1) + 1e-9) + 1]] = True
     return kept
 
 

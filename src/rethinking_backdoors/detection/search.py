@@ -123,4 +123,5 @@ def start(row, n: int, size: int, rng: np.random.Generator, starts: str) -> np.n
     first = int(rng.integers(n))
     strength = row(first)
     strength[first] = np.inf
-    return np.argpartition(strength, n - size)[n - size :]
+    # Stable: which of equal partners is taken may not depend on how this processor sorts.
+    return np.argsort(strength, kind="stable")[n - size :]

@@ -20,7 +20,11 @@ class Learner:
 
     def __init__(self, inputs: np.ndarray, labels: np.ndarray, training: dict[str, Any], device: str = "cpu"):
         self.trainer = trainer(training, device)
-        self.inputs, self.labels = self.trainer.prepare(inputs), torch.from_numpy(labels).to(device)
+        prepared = self.trainer.prepare(inputs)
+        # Perceptrons take float inputs and compute in their precision; defenses compare losses with thresholds, where a rounding
+        # error in float32 decides otherwise on another processor.
+        self.inputs = prepared.double() if prepared.is_floating_point() else prepared
+        self.labels = torch.from_numpy(labels).to(device)
 
     def fit(self, subset: np.ndarray, rng: np.random.Generator, epochs: int | None = None, start: Models | None = None) -> Models:
         """One network trained on the examples ``subset`` (s,); every fit is a whole triangle of the learning rate.
@@ -31,9 +35,9 @@ class Learner:
         return self.trainer.train(self.inputs, self.labels, subset[None], [rng], epochs=epochs, start=start)
 
     def evaluate(self, network: Models) -> tuple[np.ndarray, np.ndarray]:
-        """The cross-entropy (n,) float32 of every example of the training set, and the class (n,) int64 assigned to it."""
+        """The cross-entropy (n,) float64 of every example of the training set, and the class (n,) int64 assigned to it."""
         (logits,) = network.logits(self.inputs)
-        loss = torch.nn.functional.cross_entropy(logits.T, self.labels, reduction="none")
+        loss = torch.nn.functional.cross_entropy(logits.T.double(), self.labels, reduction="none")
         return loss.cpu().numpy(), logits.argmax(0).cpu().numpy()
 
 
@@ -47,4 +51,4 @@ def representations(
     """
     learner = Learner(inputs, labels, training, device)
     network = learner.fit(np.arange(len(labels)), generator(root, "representations"))
-    return network.representations(learner.inputs)[0].cpu().numpy()
+    return network.representations(learner.inputs)[0].float().cpu().numpy()

@@ -102,7 +102,7 @@ def train(
     """Trains one model for each row of ``subsets``.
 
     Args:
-        inputs: (n, inputs) float32 on the device to use. labels: (n,) int64 there.
+        inputs: (n, inputs) float32 or float64 on the device to use; all is computed in that precision. labels: (n,) int64 there.
         subsets: (B, s) int64, the examples that each model is trained on; the incomplete last batch of an epoch is dropped.
         streams: one generator a model: its initialisation and orders come from there.
         epochs, start: see ``basics.Trainer``.
@@ -113,12 +113,12 @@ def train(
     device, size = inputs.device, min(recipe.batch_size, subsets.shape[1])
     classes = int(labels.max()) + 1
     if start is None:
-        first = _normal(streams, (recipe.hidden, inputs.shape[1]), math.sqrt(2 / inputs.shape[1])).to(device)
-        second = _normal(streams, (classes, recipe.hidden), math.sqrt(1 / recipe.hidden)).to(device)
+        first = _normal(streams, (recipe.hidden, inputs.shape[1]), math.sqrt(2 / inputs.shape[1])).to(inputs)
+        second = _normal(streams, (classes, recipe.hidden), math.sqrt(1 / recipe.hidden)).to(inputs)
     else:
         first, second = start.first.clone(), start.second.clone()
     drawn = batches(subsets, streams, epochs or recipe.epochs, size).to(device)
-    onehot = torch.nn.functional.one_hot(labels, classes).float() / size
+    onehot = torch.nn.functional.one_hot(labels, classes).to(inputs.dtype) / size
     momentum_first, momentum_second = torch.zeros_like(first), torch.zeros_like(second)
     for step, batch in enumerate(drawn):
         x = inputs.index_select(0, batch.flatten()).view(*batch.shape, -1)

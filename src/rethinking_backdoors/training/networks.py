@@ -15,7 +15,8 @@ def build(
     """The network that ``settings`` names, initialised from ``rng``; maps (N, C, H, W) in [0, 1] to logits.
 
     Args:
-        settings: ``network`` ("mlp": one hidden layer of ``hidden`` rectified units, no biases; "resnet9": see ``resnet``).
+        settings: ``network`` ("mlp": one hidden layer of ``hidden`` rectified units, no biases; "resnet9": see ``resnet``);
+            ``precision`` of the parameters ("float32", the default, or "float64").
         image_shape: (H, W, C).
         extractor: of the features that an "mlp" works on in place of the pixels.
 
@@ -26,10 +27,11 @@ def build(
         resnet.check_shape(image_shape)
         network = resnet.ResNet9(classes)
         resnet.reset(network, resnet.draw(network, rng))
-        return network
-    if extractor is not None:
-        return torch.nn.Sequential(extractor, _mlp(settings["hidden"], (extractor.settings.components,), classes, rng))
-    return _mlp(settings["hidden"], image_shape, classes, rng)
+    elif extractor is not None:
+        network = torch.nn.Sequential(extractor, _mlp(settings["hidden"], (extractor.settings.components,), classes, rng))
+    else:
+        network = _mlp(settings["hidden"], image_shape, classes, rng)
+    return network.to(getattr(torch, settings.get("precision", "float32")))
 
 
 def _mlp(hidden: int, image_shape: tuple[int, ...], classes: int, rng: np.random.Generator) -> torch.nn.Module:

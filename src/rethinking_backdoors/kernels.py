@@ -1,0 +1,69 @@
+"""Which vector instructions the numerical libraries compute with: the same everywhere, or the fastest of the machine.
+
+torch, MKL, oneDNN, OpenBLAS, numpy and numba look at the processor and choose; sums are then taken in another order and last
+digits differ. They can be told what to choose by variables of the environment, which they read when they are loaded, so these
+must be set before. Nothing here imports any of them at the top.
+"""
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+# AVX2 with FMA: every x86-64 processor since Intel's Haswell (2013) and AMD's Zen (2017) has them.
+PORTABLE = {
+    "ATEN_CPU_CAPABILITY": "avx2",  # torch
+    "MKL_CBWR": "AVX2",  # Intel's MKL, torch's matrix products
+    "ONEDNN_MAX_CPU_ISA": "AVX2",  # torch's convolutions
+    "OPENBLAS_CORETYPE": "Haswell",  # numpy's and scipy's matrix products
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",  # numpy's own loops: exp, log, pow, sorting
+    "NUMBA_CPU_NAME": "x86-64-v3",
+    "NUMBA_CPU_FEATURES": "",  # those that the name implies, none of the machine's own
+}
+WARNING = "This processor lacks AVX2: numbers will differ from those of other machines in their last digits."
+
+
+def available() -> bool:
+    """Whether this machine's processor has the instructions that ``PORTABLE`` names."""
+    if platform.machine() not in ("x86_64", "AMD64") or not Path("/proc/cpuinfo").exists():
+        return False
+    flags = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags")), "").split()
+    return {"avx2", "fma"} <= set(flags)
+
+
+def environment(kernels: str) -> dict[str, str]:
+    """The variables to set for the configuration's key ``kernels``: "portable", or "fastest", which leaves all as it is.
+
+    Empty also where the processor lacks AVX2.
+    """
+    return dict(PORTABLE) if kernels == "portable" and available() else {}
+
+
+def restart(kernels: str) -> None:
+    """Starts this Python process again, with the same arguments, under the kernels asked for; returns if it is already.
+
+    For commands that learn from a file which kernels they need, when the libraries may already have chosen.
+    """
+    wanted = environment(kernels)
+    if any(os.environ.get(name) != value for name, value in wanted.items()):
+        sys.stdout.flush()
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **wanted})
+
+
+def describe() -> dict[str, str]:
+    """What each library computes with in this process, by its own word where it has one, else by its variable."""
+    import numba  # only here: what the libraries say they know once they are loaded
+    import numpy as np
+    import threadpoolctl
+    import torch
+
+    info = threadpoolctl.threadpool_info()
+    openblas = sorted({entry["architecture"] for entry in info if entry.get("internal_api") == "openblas"})
+    return {
+        "torch": torch.backends.cpu.get_cpu_capability(),
+        "mkl": os.environ.get("MKL_CBWR", "its choice"),
+        "onednn": os.environ.get("ONEDNN_MAX_CPU_ISA", "its choice"),
+        "openblas": ", ".join(openblas) or "not loaded",
+        "numpy": ", ".join(np.show_config(mode="dicts")["SIMD Extensions"]["found"]),
+        "numba": numba.config.CPU_NAME or "the processor's",
+    }
