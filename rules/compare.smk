@@ -25,7 +25,8 @@ rule comparison_table:
     input:
         compared_of,
     output:
-        COMPARISON,
+        table=COMPARISON,
+        seeds=COMPARISON_SEEDS,
     log:
         log_of("comparison_table", "comparison"),
     conda:

@@ -42,7 +42,8 @@ rule figure2_table:
         detection=expand(DETECTION, e=FIGURE2, a=50, seed=SEEDS, rule=RULES),
         control=expand(CONTROL, e=FIGURE2, a=50, seed=SEEDS, rule=RULES),
     output:
-        FIGURE2_TABLE,
+        table=FIGURE2_TABLE,
+        seeds=FIGURE2_SEEDS,
     log:
         log_of("figure2_table"),
     conda:

@@ -34,18 +34,19 @@ rule summary:
 
 
 rule record:
-    """Cost and provenance. A rerun that reproduces every byte on like hardware leaves the record as it was."""
+    """What the run cost, and what was run where."""
     input:
         results=[SEEDS_TABLE, TABLES, EVIDENCE_TABLE, COMPARED_BY_DEFAULT, UNPLANTED, SUMMARY, VERIFIED, FIGURES],
         source=SOURCE,
     output:
-        cost=update(COST),
-        provenance=update(PROVENANCE),
+        cost=COST,
+        provenance=PROVENANCE,
     log:
         log_of("record"),
     conda:
         "../environment.yml"
     params:
-        benchmarks=BENCHMARKS,
+        benchmarks=[path for name, keys in BENCHMARKED.items() for path in planned(benchmark_of(name, *keys), keys)],
+        root=workflow.basedir,
     script:
         "../scripts/record.py"

@@ -1,8 +1,9 @@
 import pandas as pd
 
-from rethinking_backdoors.comparison import summarize
+from rethinking_backdoors.comparison import of_every_seed, summarize
 from rethinking_backdoors.io import job, write_text
 
 with job(snakemake.log[0]):
     rows = pd.concat([pd.read_csv(path) for path in snakemake.input], ignore_index=True)
-    write_text(snakemake.output[0], summarize(rows).to_csv(index=False))
+    write_text(snakemake.output.seeds, of_every_seed(rows, snakemake.wildcards.comparison).to_csv(index=False))
+    write_text(snakemake.output.table, summarize(rows).to_csv(index=False))

@@ -18,4 +18,6 @@ with job(snakemake.log[0]):
             scores[f"{rule}, permuted masks"] = list(read_npz(inputs.control[place], "score")["score"])
         found = flagged(scores, facts["poisoned"], facts["target"], params.removed)
         numbers.append(frame(list(found), seed))
-    write_text(snakemake.output[0], table(pd.concat(numbers)).to_csv(index=False))
+    every = pd.concat(numbers)
+    write_text(snakemake.output.seeds, every.to_csv(index=False))
+    write_text(snakemake.output.table, table(every).to_csv(index=False))

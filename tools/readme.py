@@ -1,4 +1,4 @@
-"""Puts the answer and the results tables into README.md and docs/, from the files of the workflow: python tools/readme.py"""
+"""Puts the answer and the results tables into README.md and docs/, from the reference results: python tools/readme.py"""
 
 import re
 from pathlib import Path
@@ -18,7 +18,8 @@ ANSWER = re.compile(r"(<!-- answer for ([\w ]+): .*? -->\n)(.*?)(<!-- end of ans
 def replicated(datasets: list[str]) -> str:
     """The table of claims and verdicts of several configurations."""
     read = {
-        name: {kind: pd.read_csv(ROOT / f"results/{name}/{kind}.csv") for kind in ("claims", "verification")} for name in datasets
+        name: {kind: pd.read_csv(ROOT / f"results/reference/{name}/{kind}.csv") for kind in ("claims", "verification")}
+        for name in datasets
     }
     claims = {name: tables["claims"].fillna({"row": "", "statistic": ""}) for name, tables in read.items()}
     return answer(claims, {name: tables["verification"] for name, tables in read.items()})
@@ -26,7 +27,7 @@ def replicated(datasets: list[str]) -> str:
 
 def table(kind: str, dataset: str) -> str:
     """The table of one section of a configuration's summary."""
-    summary = (ROOT / f"results/{dataset}/summary.md").read_text(encoding="utf-8")
+    summary = (ROOT / f"results/reference/{dataset}/summary.md").read_text(encoding="utf-8")
     section = summary.split(f"## {SECTIONS[kind]}\n")[1].split("\n## ")[0]
     return section[section.index("| ") :].strip()
 

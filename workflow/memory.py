@@ -9,8 +9,8 @@ LOADED = 4e9 if ON_DEVICE else 1e9
 def fit_memory(w):
     """A fit of datamodels to all models of an experiment: W, masks unpacked, a block of targets, what the estimator adds."""
     n, m = config["images"]["train"], count_of(w.e)
-    # As bools and as float32; on the CPU no more than 16,384 examples at once.
-    masks = 5 * m * (n if ON_DEVICE else min(n, 16384))
+    # As bools and as float32 or float64; on the CPU no more than 16,384 examples at once, half as many in float64.
+    masks = 5 * m * (n if ON_DEVICE else min(2 * n, 16384))
     weights, block = 4 * n**2, 4 * min(n, 4096) * (2 * m + 6 * n)
     added = {"ridge": 4 * min(m, n) ** 2, "lasso": 4 * n**2 + 0.8 * m * n}.get(config["estimator"], 0)
     # On a GPU the unpacked masks and the Gram matrix have left this memory before W is made.

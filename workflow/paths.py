@@ -43,12 +43,17 @@ PLANNED = EXPERIMENTS | figure2_experiment(config)
 MOVED = f"{RESULTS}/figure2/moved.csv"
 PICTURES = f"{RESULTS}/figure2/pictures.npz"
 FIGURE2_TABLE = f"{RESULTS}/tables/figure2.csv"
+FIGURE2_SEEDS = f"{RESULTS}/tables/figure2_seeds.csv"
 # A part of the experiments (key `only`) is run without it.
 UNPLANTED = [FIGURE2_TABLE] * ("figure2" in config and "only" not in config)
 COMPARED = f"{RESULTS}/comparisons/{{comparison}}/exp{{e}}.csv"
 COMPARISON = f"{RESULTS}/tables/{{comparison}}.csv"
+COMPARISON_SEEDS = f"{RESULTS}/tables/{{comparison}}_seeds.csv"
 # The other comparisons are made on request.
 COMPARED_BY_DEFAULT = [COMPARISON.format(comparison="compute")] * ("compute" in COMPARISONS)
+# Every number of every seed, what `check` compares with the reference.
+NUMBERS = [SEEDS_TABLE, EVIDENCE_TABLE, *[FIGURE2_SEEDS] * len(UNPLANTED)]
+NUMBERS += [COMPARISON_SEEDS.format(comparison="compute")] * len(COMPARED_BY_DEFAULT)
 DRAWN = ["figure2"] * len(UNPLANTED) + [f"figure{number}" for number in range(3, 10)]
 DRAWN += ["figure10"] * ("compute" in COMPARISONS) + ["figure11"]
 FIGURES = [f"figures/{DATASET}/{name}.{kind}" for name in DRAWN for kind in ("png", "pdf")]
@@ -73,8 +78,13 @@ SECTIONS = {
 REPORTED = [path for files in SECTIONS.values() for path in files]
 
 
+# The rules whose cost is counted, each with the wildcards that name its jobs.
+BENCHMARKED = {}
+
+
 def benchmark_of(name, *keys):
     """The file that takes the cost of one job of a rule; a job is named by its wildcards."""
+    BENCHMARKED[name] = keys
     return f"{BENCHMARKS}/{name}/" + ("-".join(f"{{{key}}}" for key in keys) or "all") + ".tsv"
 
 
@@ -99,6 +109,12 @@ def in_report(path):
     section = next(section for section, files in SECTIONS.items() if path in files)
     whole = os.path.abspath(f"{RESULTS}/report/{name}.rst")  # Snakemake looks for captions beside the Snakefile
     return report(f"{RESULTS}/report/{name}.html", caption=whole, category=section, labels={"table or figure": title})
+
+
+def reference():
+    """The folder of the reference: one of this run's own folder before the repository's."""
+    place = f"results/reference/{DATASET}"
+    return place if os.path.isdir(place) else f"{workflow.basedir}/{place}"
 
 
 def seeds(path):
@@ -130,6 +146,20 @@ def settings(path, numbers=tuple(EXPERIMENTS)):
     """The path for every subset fraction, seed and rule of the given experiments."""
     keys = {"seed": SEEDS, "rule": RULES, "shard": SHARDS}
     return [item for e in numbers for a in percents(e) for item in expand(path, e=e, a=a, **keys)]
+
+
+def planned(path, keys):
+    """The path for every job that this configuration can have; files of another configuration's jobs are not among them."""
+    jobs = [{}]
+    if "e" in keys:
+        jobs = [{"e": e, "a": a} for e in PLANNED for a in percents(e)]
+    if "shard" in keys:
+        size = config["models"]["shard"]
+        jobs = [{**job, "shard": f"{shard:05d}"} for job in jobs for shard in range(-(-count_of(job["e"]) // size))]
+    others = {"rule": RULES, "defense": DEFENSES, "comparison": COMPARISONS}
+    for key in others.keys() & set(keys):
+        jobs = [{**job, key: value} for job in jobs for value in others[key]]
+    return list(dict.fromkeys(path.format(**job) for job in jobs))
 
 
 def intermediates():

@@ -18,7 +18,7 @@ from rethinking_backdoors.detection.scores import detect, frequencies, ranking, 
 from rethinking_backdoors.detection.search import STARTS, search_pairs
 from rethinking_backdoors.metrics import auroc
 from rethinking_backdoors.seeds import generator
-from rethinking_backdoors.tables import interval
+from rethinking_backdoors.tables import COLUMNS, interval
 
 Row = dict[str, Any]
 
@@ -126,11 +126,24 @@ MEASURED = [
 ]
 
 
+def of_every_seed(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The numbers of every seed in the long form of ``tables.collect``: the table is called ``name``, a row all that was varied.
+
+    Args:
+        rows: ``experiment``, ``seed``, what was varied, and what was measured, one line for each combination.
+    """
+    measured = [column for column in MEASURED if column in rows.columns]
+    varied = [column for column in rows.columns if column not in ("experiment", "seed", *measured)]
+    row = rows[varied].astype(str).agg(" ".join, axis=1)
+    numbers = rows.assign(table=name, row=row).melt(["table", "experiment", "row", "seed"], measured, "column", "value")
+    return numbers[COLUMNS].round({"value": 4})
+
+
 def summarize(rows: pd.DataFrame) -> pd.DataFrame:
     """Means over seeds with 95 % intervals, one line a number.
 
     Args:
-        rows: ``experiment``, ``seed``, what was varied, and what was measured, one line for each combination.
+        rows: see ``of_every_seed``.
 
     Returns:
         ``experiment``, what was varied, ``column``, ``value``, ``low``, ``high`` (cut as in the other tables), ``seeds`` (which).

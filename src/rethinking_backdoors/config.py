@@ -54,6 +54,8 @@ def check(config: dict[str, Any], schema: str | Path) -> None:
 
 def _check_sense(config: dict[str, Any]) -> None:
     """What a schema cannot say."""
+    if config["dataset"] == "reference":
+        raise InputError("The configuration is wrong at dataset: reference is where committed results lie; name it otherwise.")
     names = [experiment["experiment"] for experiment in config["experiments"]]
     if len(set(names)) < len(names):
         raise InputError("The configuration is wrong at experiments: two have the same number.")

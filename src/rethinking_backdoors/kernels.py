@@ -42,9 +42,12 @@ def environment(kernels: str) -> dict[str, str]:
 def restart(kernels: str) -> None:
     """Starts this Python process again, with the same arguments, under the kernels asked for; returns if it is already.
 
-    For commands that learn from a file which kernels they need, when the libraries may already have chosen.
+    For commands that learn from a file which kernels they need, when the libraries may already have chosen. Where there are none
+    to choose from, standard error says that numbers will differ.
     """
     wanted = environment(kernels)
+    if kernels == "portable" and not wanted:
+        print(WARNING, file=sys.stderr)
     if any(os.environ.get(name) != value for name, value in wanted.items()):
         sys.stdout.flush()
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **wanted})

@@ -3,29 +3,36 @@
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from rethinking_backdoors import kernels
 from rethinking_backdoors.config import experiments
-from rethinking_backdoors.io import digest, read_json, sha256
+from rethinking_backdoors.io import digest, sha256
+
+# What a run is made of beside its configuration's values, and the endings of its files.
+CODE = ("Snakefile", "rules", "workflow", "scripts", "src", "config/published.yaml")
+TEXT = (".smk", ".py", ".yaml", ".rst", ".css")
 
 
-def cost(benchmarks: str | Path) -> pd.DataFrame:
+def cost(benchmarks: Iterable[str | Path]) -> pd.DataFrame:
     """Cost by rule and experiment from Snakemake's benchmark files.
 
     Args:
-        benchmarks: the folder with one folder a rule and one file a job, named by the job's wildcards, the experiment first.
+        benchmarks: one file a job of the present configuration, ``{rule}/{wildcards}.tsv``, the experiment first; those that do
+            not exist are left out. A job made again has the cost of its last run, one that was taken up that of the rest.
 
     Returns:
         rule, experiment ("all" where a job serves every one), seed ("all": a job makes the files of all seeds), jobs, wall_s,
         cpu_s (sums), max_rss_mb (the largest job).
     """
     lines = []
-    for path in sorted(Path(benchmarks).glob("*/*.tsv")):
+    for path in _existing(benchmarks):
         experiment = path.stem.split("-")[0]
-        job = pd.read_csv(path, sep="\t", na_values="-").iloc[0]
+        job = pd.read_csv(path, sep="\t", na_values="-").iloc[-1]
         lines.append((path.parent.name, experiment, job["s"], job["cpu_time"], job["max_rss"]))
     jobs = pd.DataFrame(lines, columns=["rule", "experiment", "wall_s", "cpu_s", "max_rss_mb"])
     table = jobs.groupby(["rule", "experiment"], as_index=False).agg(
@@ -35,10 +42,14 @@ def cost(benchmarks: str | Path) -> pd.DataFrame:
     return table.round(1)
 
 
-def elapsed(benchmarks: str | Path) -> float:
-    """Seconds in which at least one job ran, from the benchmark files and their times; pauses between two runs do not count."""
-    ends = {path: path.stat().st_mtime for path in Path(benchmarks).rglob("*.tsv")}
-    spans = sorted((end - pd.read_csv(path, sep="\t")["s"].iloc[0], end) for path, end in ends.items())
+def _existing(benchmarks: Iterable[str | Path]) -> list[Path]:
+    return sorted(path for path in {Path(name) for name in benchmarks} if path.exists())
+
+
+def elapsed(benchmarks: Iterable[str | Path]) -> float:
+    """Seconds in which at least one job ran, from the files of ``cost`` and their times; pauses between two runs do not count."""
+    ends = {path: path.stat().st_mtime for path in _existing(benchmarks)}
+    spans = sorted((end - pd.read_csv(path, sep="\t")["s"].iloc[-1], end) for path, end in ends.items())
     total, until = 0.0, 0.0
     for start, end in spans:
         total += max(0.0, end - max(start, until))
@@ -46,25 +57,39 @@ def elapsed(benchmarks: str | Path) -> float:
     return round(total, 1)
 
 
-def describe(config: dict[str, Any], results: list[str], benchmarks: str | Path, images: dict[str, Any]) -> dict[str, Any]:
+def describe(
+    config: dict[str, Any], root: str | Path, results: list[str], benchmarks: Iterable[str | Path], images: dict[str, Any]
+) -> dict[str, Any]:
     """Configuration, code, machine and results of a run, without dates.
 
     Args:
+        root: the folder of the workflow's Snakefile, whose code ran.
         results: the files that the record is about; their SHA-256 go into it.
+        benchmarks: see ``cost``.
         images: which data were read, as ``data.open_source`` says.
     """
+    changed = _git(root, "status", "--porcelain", "--", *CODE)
     return {
         "dataset": config["dataset"],
         "configuration": digest(config),
         "images": images,
-        "commit": _git("rev-parse", "HEAD")
-        + ("" if not _git("status", "--porcelain", "src", "scripts", "rules") else " with changes"),
+        "commit": _git(root, "rev-parse", "HEAD") + (" with changes" if changed else ""),
+        "code": code(root),
         "hardware": hardware(config["device"]),
+        "kernels": {"asked": config["kernels"], **kernels.describe()},
         "models_per_setting": config["models"]["count"],
         "settings": sum(len(experiment["alphas"]) for experiment in experiments(config).values()) * len(config["seeds"]),
         "wall_seconds": elapsed(benchmarks),
         "sha256": {path: sha256(path) for path in sorted(results)},
     }
+
+
+def code(root: str | Path) -> str:
+    """A fingerprint (16 hexadecimal digits) of everything that a run executes or draws its words from: names and contents of the
+    files in ``CODE``, the same in every checkout of them."""
+    found = [path for name in CODE for path in (Path(root, name), *Path(root, name).rglob("*"))]
+    files = {path for path in found if path.is_file() and (path.suffix in TEXT or path.name == "Snakefile")}
+    return digest({path.relative_to(root).as_posix(): sha256(path) for path in files})
 
 
 def hardware(device: str = "cpu") -> str:
@@ -84,15 +109,7 @@ def _gpu(device: str) -> str:
     return torch.cuda.get_device_name(device) if torch.cuda.is_available() else "GPU elsewhere"
 
 
-def same_results(record: str | Path, fresh: dict[str, Any]) -> bool:
-    """Whether an existing record is of the same configuration, images and hardware and of byte-identical results."""
-    if not Path(record).exists() or Path(record).stat().st_size == 0:
-        return False
-    old = read_json(record)
-    return all(old.get(key) == fresh[key] for key in ("configuration", "images", "hardware", "sha256"))
-
-
-def _git(*arguments: str) -> str:
-    """The output of a git command, or "unknown" outside a checkout."""
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+def _git(root: str | Path, *arguments: str) -> str:
+    """The output of a git command in a folder, or "unknown" outside a checkout."""
+    done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else "unknown"

@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from worlds import all_halves, linear
@@ -83,3 +85,18 @@ def test_centring_needs_the_training_examples_as_targets_and_a_known_name():
             DifferenceInMeans(centring).fit(masks, margins)
     with pytest.raises(ValueError, match="one of target, group, model"):
         DifferenceInMeans("none")
+
+
+def test_with_margins_in_float16_the_weights_are_exact_whatever_the_order_of_the_sums():
+    rng = np.random.default_rng(0)
+    masks, margins = rng.random((500, 30)) < 0.5, (8 * rng.standard_normal((500, 30))).astype(np.float16)
+    found = difference_in_means(masks, margins)
+    for order in (rng.permutation(500), rng.permutation(500)):
+        assert (difference_in_means(masks[order], margins[order]) == found).all()
+    # In rational arithmetic, rounded once.
+    values = [[Fraction(float(value)) for value in row] for row in margins[:, :3]]
+    for i, j in ((0, 1), (7, 2), (29, 0)):
+        inside = [row[j] for row, mask in zip(values, masks[:, i], strict=True) if mask]
+        outside = [row[j] for row, mask in zip(values, masks[:, i], strict=True) if not mask]
+        exact = sum(inside) / len(inside) - sum(outside) / len(outside)
+        assert found[i, j] == pytest.approx(float(exact), rel=1e-7)

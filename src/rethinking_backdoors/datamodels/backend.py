@@ -1,4 +1,4 @@
-"""The few operations that differ between numpy on the processor and torch on a device. Everything is float32."""
+"""The few operations that differ between numpy on the processor and torch on a device. Everything is float32 unless asked."""
 
 from typing import Any
 
@@ -10,11 +10,18 @@ Array = Any
 
 
 class Host:
-    """numpy and LAPACK."""
+    """numpy and LAPACK.
+
+    Args:
+        dtype: what products are computed in; the other operations are for float32 alone.
+    """
+
+    def __init__(self, dtype: type = np.float32):
+        self.dtype = dtype
 
     def put(self, array: np.ndarray) -> np.ndarray:
-        """The array in C order and float32, a copy only where needed."""
-        return np.ascontiguousarray(array, dtype=np.float32)
+        """The array in C order and of the type that products are computed in, a copy only where needed."""
+        return np.ascontiguousarray(array, dtype=self.dtype)
 
     def get(self, array: np.ndarray) -> np.ndarray:
         """The array as numpy has it."""
@@ -68,6 +75,6 @@ class Device:
         return self.torch.cholesky_solve(right, factor)
 
 
-def backend(device: str | None) -> Host | Device:
-    """numpy if no device is named, else torch on that device."""
-    return Host() if device is None else Device(device)
+def backend(device: str | None, dtype: type = np.float32) -> Host | Device:
+    """numpy with products in ``dtype`` if no device is named, else torch on that device in float32."""
+    return Host(dtype) if device is None else Device(device)

@@ -60,11 +60,20 @@ def predict(weights: np.ndarray, intercept: np.ndarray, masks: Masks) -> np.ndar
     return predicted
 
 
-def centred_blocks(margins: Margins, at_once: int | None = None) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """Blocks of targets: which, their margins minus each target's mean (m, b) float32, and those means (b,) float64."""
-    at_once = at_once or _TARGETS_AT_ONCE
+def centred_blocks(
+    margins: Margins, at_once: int | None = None, exact: bool = False
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Blocks of targets: which, their margins minus each target's mean (m, b) float32, and those means (b,) float64.
+
+    Args:
+        exact: the margins as float64, and means rounded to whole 1/1024: what is left of margins in float16 are then whole
+            multiples of 2^-24, and their sums are exact in whatever order they are taken. Half as many targets at once.
+    """
+    at_once = at_once or _TARGETS_AT_ONCE // (2 if exact else 1)
     for start in range(0, margins.shape[1], at_once):
         block = margins.block(start, start + at_once)
         mean = block.mean(0, dtype=np.float64)
+        if exact:
+            mean, block = np.round(1024 * mean) / 1024, block.astype(np.float64)
         block -= mean
         yield slice(start, start + block.shape[1]), block, mean

@@ -7,6 +7,7 @@ from rethinking_backdoors.datamodels.inputs import Masks, PackedMasks, mask_colu
 from rethinking_backdoors.datamodels.overlaps import overlaps, padded, words
 
 # Up to this many examples the masks are unpacked to float32 once (4 m n bytes); above, in parts of this size for each product.
+# In float64 half as many.
 _EXAMPLES_AT_ONCE = 16384
 _ROWS_AT_ONCE = 512
 
@@ -22,7 +23,7 @@ class Design:
         inside: (n,) int64, in how many models' subsets each example is.
         mean: (n,) float64, the same as a share, alpha for subsets of exact size.
 
-    Memory: 4 m min(n, 16384) bytes on the host, 4 m n on a device.
+    Memory: 4 m min(n, 16384) bytes on the host (in float64 4 m min(2 n, 16384)), 4 m n on a device.
 
     Raises:
         ValueError: an example is in every subset or in none.
@@ -31,21 +32,21 @@ class Design:
     def __init__(self, masks: Masks, at: Host, threads: int = 1):
         self.masks, self.at, self.threads = masks, at, threads
         self.m, self.n = masks.shape
+        self._at_once = _EXAMPLES_AT_ONCE * 4 // np.dtype(at.dtype).itemsize if isinstance(at, Host) else self.n
         self.inside = np.concatenate([mask_columns(masks, *part).sum(0, dtype=np.int64) for part in self._parts()])
         if not (self.inside.all() and (self.m - self.inside).all()):
             raise ValueError("an example is in every model's subset or in none: its weight cannot be estimated.")
         self.mean = self.inside / self.m
-        whole = self.n <= _EXAMPLES_AT_ONCE or not isinstance(at, Host)
-        self._transposed = at.put(mask_columns(masks, 0, self.n).T) if whole else None
+        self._transposed = at.put(mask_columns(masks, 0, self.n).T) if self.n <= self._at_once else None
 
     def _parts(self) -> list[tuple[int, int]]:
-        return [(start, min(start + _EXAMPLES_AT_ONCE, self.n)) for start in range(0, self.n, _EXAMPLES_AT_ONCE)]
+        return [(start, min(start + self._at_once, self.n)) for start in range(0, self.n, self._at_once)]
 
     def sums(self, block: Array) -> Array:
         """X' times a block (m, b): for each example the sum over the models trained with it. Returns (n, b)."""
         if self._transposed is not None:
             return self._transposed @ block
-        result = np.empty((self.n, block.shape[1]), dtype=np.float32)
+        result = np.empty((self.n, block.shape[1]), dtype=self.at.dtype)
         for start, stop in self._parts():
             np.matmul(self.at.put(mask_columns(self.masks, start, stop).T), block, out=result[start:stop])
         return result

@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from rethinking_backdoors.datamodels.backend import backend
+from rethinking_backdoors.datamodels.backend import Host, backend
 from rethinking_backdoors.datamodels.base import Datamodel, centred_blocks
 from rethinking_backdoors.datamodels.design import Design
 from rethinking_backdoors.datamodels.inputs import Margins, Masks, mask_columns, matched
@@ -32,8 +32,11 @@ class DifferenceInMeans(Datamodel):
             be the training examples. Predictions, and so fidelity, are then of the centred margins.
         device: a torch device; numpy on the processor if not given.
 
-    Memory beside the inputs: W, 4 m min(n, 16384) bytes (4 m n on a device), and a block of at most 4,096 targets: 4 (2 m + n)
-    bytes a target.
+    On the processor sums are taken in float64. Those of float16 margins are exact, so that W is the same to the byte whatever
+    the order in which a machine's BLAS adds; in float32 the search's ties would fall otherwise on another processor.
+
+    Memory beside the inputs: W, 4 m min(2 n, 16384) bytes (4 m n on a device), and a block of at most 2,048 targets:
+    8 (2 m + 2 n) bytes a target (on a device 4,096 and half as many).
     """
 
     def __init__(self, centring: str = "target", *, device: str | None = None):
@@ -43,20 +46,25 @@ class DifferenceInMeans(Datamodel):
 
     def fit(self, masks: Masks, margins: np.ndarray | Sequence[np.ndarray] | Margins) -> Self:
         """See ``Datamodel.fit``."""
-        margins, at = matched(masks, margins), backend(self.device)
+        margins, at = matched(masks, margins), backend(self.device, np.float64)
         if self.centring != "target" and masks.shape[1] != margins.shape[1]:
             raise ValueError(f"centring {self.centring!r} needs margins of the training examples, as many as masks has columns.")
         design = Design(masks, at)
         levels = _model_means(masks, margins) if self.centring == "model" else None
-        # With margins centred per target the sum over models without i is minus the sum over models with i.
-        scale = (1 / design.inside + 1 / (design.m - design.inside)).astype(np.float32)[:, None]
+        # The sum over models without i is the total minus the sum over models with i.
+        outside = 1 / (design.m - design.inside)[:, None]
+        scale = 1 / design.inside[:, None] + outside
         self.coef_ = np.empty((design.n, margins.shape[1]), dtype=np.float32)
         self.intercept_ = np.empty(margins.shape[1])
-        for targets, block, mean in centred_blocks(margins):
+        for targets, block, mean in centred_blocks(margins, exact=self.centring == "target" and isinstance(at, Host)):
             if self.centring != "target":
                 mean = self._centre(block, mask_columns(masks, targets.start, targets.stop), levels)
-            np.multiply(at.get(design.sums(at.put(block))), scale, out=self.coef_[:, targets])
-            self.intercept_[targets] = mean - design.mean @ self.coef_[:, targets]
+            total = block.sum(0, dtype=np.float64)
+            difference = at.get(design.sums(at.put(block)))
+            difference *= scale
+            difference -= outside * total
+            self.coef_[:, targets] = difference
+            self.intercept_[targets] = mean + total / design.m - design.mean @ self.coef_[:, targets]
         return self
 
     def _centre(self, block: np.ndarray, inside: np.ndarray, levels: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:
