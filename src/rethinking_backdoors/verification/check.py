@@ -44,7 +44,8 @@ def spread(reference: pd.DataFrame) -> pd.DataFrame:
     Returns:
         ``mean`` over seeds and ``half``, half the width of the interval for a new seed; NaN where there is one seed.
     """
-    cells = _numbers(reference).groupby(CELL)["number"].agg(["mean", "var", "count"])
+    numbers = reference.assign(number=pd.to_numeric(reference["value"], errors="coerce"))
+    cells = numbers.groupby(CELL)["number"].agg(["mean", "var", "count"])
     cells["freedom"] = cells["count"] - 1
     cells["squares"] = cells["var"].fillna(0) * cells["freedom"]
     pooled = cells.groupby(["table", "row", "column"])[["squares", "freedom"]].transform("sum")
@@ -67,15 +68,14 @@ def compare(run: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
         column in the reference; "alone", another number than the only seed of the reference.
     """
     keys = [*CELL, "seed"]
-    run, reference = run.assign(mine=True), reference.rename(columns={"value": "reference"})
-    every = run.merge(reference, on=keys, how="outer").merge(spread(_renamed(reference)).reset_index(), on=CELL, how="left")
-    has = set(run[["table", "experiment", "seed"]].itertuples(index=False, name=None))
-    asked = [cell in has for cell in every[["table", "experiment", "seed"]].itertuples(index=False, name=None)]
-    every = every[every["mine"].notna() | asked]
+    every = run.merge(reference.rename(columns={"value": "reference"}), on=keys, how="outer", indicator="whose")
+    has = pd.MultiIndex.from_frame(run[["table", "experiment", "seed"]])
+    asked = pd.MultiIndex.from_frame(every[["table", "experiment", "seed"]]).isin(has)
+    every = every[asked].merge(spread(reference).reset_index(), on=CELL, how="left")
     every["low"], every["high"] = every["mean"] - every["half"], every["mean"] + every["half"]
     number = pd.to_numeric(every["value"], errors="coerce")
     rules = [
-        (every["mine"].isna(), "missing"),
+        (every["whose"] == "right_only", "missing"),
         (every["value"] == every["reference"], "same"),
         (every["mean"].isna() & every["reference"].isna(), "new"),
         (every["half"].isna() & every["mean"].notna(), "alone"),
@@ -83,14 +83,6 @@ def compare(run: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
     ]
     every["verdict"] = np.select(*zip(*rules, strict=True), default="outside")
     return every[[*COLUMNS, "reference", "low", "high", "verdict"]].reset_index(drop=True)
-
-
-def _renamed(reference: pd.DataFrame) -> pd.DataFrame:
-    return reference.rename(columns={"reference": "value"})
-
-
-def _numbers(table: pd.DataFrame) -> pd.DataFrame:
-    return table.assign(number=pd.to_numeric(table["value"], errors="coerce"))
 
 
 def fails(compared: pd.DataFrame) -> bool:
