@@ -9,18 +9,18 @@ def test_accuracies_of_a_hand_made_model():
     clean = np.array([[0, 1, 1, 2], [0, 0, 1, 1]])
     triggered = np.array([[1, 1, 1, 2], [0, 1, 0, 1]])
     measured = evaluation.outcome(clean, triggered, labels, target_class=1)
-    assert measured["clean_accuracy"] == 75.0
+    assert measured["clean_accuracy"] == pytest.approx(75.0)
     # Against the true labels, images of the target class included: (2 + 1) of 8.
-    assert measured["poisoned_accuracy"] == 37.5
+    assert measured["poisoned_accuracy"] == pytest.approx(37.5)
     # Among the three images of other classes: (2 + 2) of 6.
     assert measured["asr"] == pytest.approx(400 / 6, abs=1e-3)
-    assert measured["target_class_accuracy"] == 100.0
+    assert measured["target_class_accuracy"] == pytest.approx(100.0)
 
 
 def test_a_model_that_ignores_the_trigger_has_no_asr():
     labels = np.arange(10)
     measured = evaluation.outcome(labels[None], labels[None], labels, target_class=1)
-    assert (measured["asr"], measured["poisoned_accuracy"], measured["clean_accuracy"]) == (0.0, 100.0, 100.0)
+    assert (measured["asr"], measured["poisoned_accuracy"], measured["clean_accuracy"]) == pytest.approx((0.0, 100.0, 100.0))
 
 
 def test_a_planted_backdoor_works_until_the_poison_is_removed():
@@ -49,7 +49,7 @@ def test_a_planted_backdoor_works_until_the_poison_is_removed():
 
 def test_auroc_and_precision_by_hand():
     positive = np.array([True, False, True, False])
-    assert metrics.auroc(np.array([4.0, 3.0, 2.0, 1.0]), positive) == 75.0
-    assert metrics.auroc(np.ones(4), positive) == 50.0
-    assert metrics.precision_at_p(positive, np.array([0, 1, 2, 3])) == 50.0
-    assert metrics.precision_at_p(positive, np.array([2, 0, 1, 3])) == 100.0
+    assert metrics.auroc(np.array([4.0, 3.0, 2.0, 1.0]), positive) == pytest.approx(75.0)
+    assert metrics.auroc(np.ones(4), positive) == pytest.approx(50.0)
+    assert metrics.precision_at_p(positive, np.array([0, 1, 2, 3])) == pytest.approx(50.0)
+    assert metrics.precision_at_p(positive, np.array([2, 0, 1, 3])) == pytest.approx(100.0)

@@ -32,7 +32,7 @@ def test_a_table_has_one_line_a_cell_and_keeps_percentages_within_bounds():
         [1, "ours", "auroc_scores", 3],
         [1, "refined", "auroc_scores", 3],
     ]
-    assert table["value"].tolist() == [99.5, 91.0]
+    assert table["value"].tolist() == pytest.approx([99.5, 91.0])
     assert table["high"].tolist() == [100.0, pytest.approx(91 + 4.3027 / 3**0.5, abs=1e-3)]
     counts = summarize(numbers(), "defenses")
     assert counts["high"][0] == pytest.approx(120 + 43.027 / 3**0.5, abs=1e-2)

@@ -32,10 +32,14 @@ def verdicts(run, reference=REFERENCE):
     return {tuple(row[1:5]): row[-1] for row in compared.itertuples(index=False, name=None)}
 
 
-def test_the_interval_for_a_new_seed_by_hand():
-    found = check.spread(table(REFERENCE)).loc[("t", "1", "a", "asr")]
-    assert found["mean"] == pytest.approx(12)
-    assert found["half"] == pytest.approx(15.72, abs=0.01)
+def test_the_intervals_by_hand():
+    found = check.compare(table("t,1,a,asr,9,12\nt,1,a,asr,0,11\nt,1,a,asr,1,12.5"), table(REFERENCE))
+    ends = found[found["row"] == "a"].set_index("seed")[["low", "high"]]
+    assert ends.loc["9"].tolist() == pytest.approx([12 - 15.72, 12 + 15.72], abs=0.01)
+    # Without seed 0's own number squares of 4 are left (of 12 and 14: 2; of experiment 2: 2), with three degrees of freedom, for
+    # which t is 12.924: 12.924 sqrt(4 / 3 * 2) = 21.10 about 10. Without seed 1's, which is the mean, all 10: 33.37 about 12.
+    assert ends.loc["0"].tolist() == pytest.approx([10 - 21.10, 10 + 21.10], abs=0.01)
+    assert ends.loc["1"].tolist() == pytest.approx([12 - 33.37, 12 + 33.37], abs=0.01)
 
 
 def test_the_same_run_is_the_same_to_the_last_digit():
@@ -44,12 +48,20 @@ def test_the_same_run_is_the_same_to_the_last_digit():
 
 
 def test_numbers_inside_and_outside_and_other_seeds():
-    found = verdicts("t,1,a,asr,0,27.7\nt,1,a,asr,1,27.8\nt,2,a,asr,9,35.3\nt,2,a,asr,8,35.2\nt,1,a,asr,2,nan\nt,1,b,count,0,7\n")
+    found = verdicts("t,1,a,asr,0,31.0\nt,1,a,asr,1,45.5\nt,2,a,asr,9,35.3\nt,2,a,asr,8,35.2\nt,1,a,asr,2,nan\nt,1,b,count,0,7\n")
     assert found["1", "a", "asr", "0"] == "within"
     assert found["1", "a", "asr", "1"] == "outside"
     assert found["2", "a", "asr", "9"] == "within"
     assert found["2", "a", "asr", "8"] == "outside"
     assert found["1", "a", "asr", "2"] == "outside"  # no number
+
+
+def test_a_wrong_number_of_the_reference_does_not_hide_itself():
+    """It would widen the interval by more than it is wrong, if it counted in it."""
+    wrong = REFERENCE.replace("t,1,a,asr,1,12.0", "t,1,a,asr,1,912.0")
+    found = verdicts(REFERENCE, wrong)
+    assert [cell for cell, verdict in found.items() if verdict != "same"] == [("1", "a", "asr", "1")]
+    assert found["1", "a", "asr", "1"] == "outside"
 
 
 def test_of_what_never_moves_only_rounding_may_differ():

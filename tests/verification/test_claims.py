@@ -135,7 +135,7 @@ def test_differences_are_taken_within_a_seed():
     numbers = world(**AS_CLAIMED)
     numbers.loc[numbers["table"] == "table4", "value"] -= 5.0 * numbers["seed"]
     judged = judge(FACTS, PAPER, numbers).set_index(["claim", "row", "experiment"])
-    assert judged.loc[("C7c", "ours", "3"), ["value", "low", "high"]].tolist() == [30.0, 30.0, 30.0]
+    assert judged.loc[("C7c", "ours", "3"), ["value", "low", "high"]].tolist() == pytest.approx([30.0, 30.0, 30.0])
 
 
 def test_every_statistic_is_used_and_every_bound_has_a_reason():

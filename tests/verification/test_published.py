@@ -43,10 +43,10 @@ def test_some_facts():
 
 def test_tolerances_are_those_of_the_kind_and_the_published_value():
     cells = {(n.where, n.experiment, n.row, n.column): n.tolerance for n in numbers(FACTS)}
-    assert cells["Table 3", 1, "ours", "poisoned_accuracy"] == 1.5
-    assert cells["Table 3", 1, "none", "poisoned_accuracy"] == 7.5
-    assert cells["Table 6", 1, "ours", "asr"] == 1.5
-    assert cells["Table 6", 1, "none", "asr"] == 7.5
+    assert cells["Table 3", 1, "ours", "poisoned_accuracy"] == pytest.approx(1.5)
+    assert cells["Table 3", 1, "none", "poisoned_accuracy"] == pytest.approx(7.5)
+    assert cells["Table 6", 1, "ours", "asr"] == pytest.approx(1.5)
+    assert cells["Table 6", 1, "none", "asr"] == pytest.approx(7.5)
     assert cells["Figure 7", 1, "clean", "slope_1"] is None
     # Student's interval of the mean of five levels: t of 0.975 with four degrees of freedom is 2.776.
     levels = FACTS["figures"]["figure7"][1]["poisoned_level"]

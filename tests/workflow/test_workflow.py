@@ -210,6 +210,28 @@ def test_a_second_run_has_nothing_to_do(folder):
     assert planned(folder) == {}
 
 
+def test_check_says_whether_the_numbers_are_the_reference_s(folder):
+    code, text = snakemake(folder, "check", "--quiet", "all")
+    assert (code, "There is no reference to compare tiny with" in text) == (1, True), text
+    place = folder / "results/reference/tiny/tables"
+    shutil.copytree(folder / RESULTS / "tables", place)
+    code, text = snakemake(folder, "check", "--quiet", "all")
+    assert code == 0, text
+    (count,) = re.findall(r"^([\d,]+) numbers: \1 the same, 0 within the spread of seeds, 0 outside$", text, re.MULTILINE)
+    assert int(count.replace(",", "")) > 1000
+    # One cell of the reference is another.
+    lines = (place / "seeds.csv").read_text().splitlines()
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("table6,5,none,asr,3,")]
+    lines[at] = "table6,5,none,asr,3,-900.0"
+    (place / "seeds.csv").write_text("\n".join([*lines, ""]))
+    code, text = snakemake(folder, "check", "--quiet", "all")
+    assert code == 1
+    assert re.search(r"^ *table6 +5 +none +asr +3 .*-900\.0", text, re.MULTILINE), text
+    assert "Numbers of this run are outside what seeds differ by" in text
+    assert "Traceback" not in text
+    shutil.rmtree(folder / "results/reference")
+
+
 def test_a_run_does_not_wait_for_the_minute_of_snakemakes_limit_on_jobs(tmp_path):
     started = time.monotonic()
     code, text = snakemake(tmp_path, RESULTS / "images/seed0.npz")
