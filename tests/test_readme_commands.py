@@ -1,0 +1,74 @@
+"""The short commands of README.md and docs/ are run as they stand there; the long ones are planned."""
+
+import csv
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from rethinking_backdoors.training.subsets import masks
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+WORDS = r"^    ((?:[A-Z_]+=\S+ )?(?:snakemake|make|rethinking-backdoors) [^#\n]+)"
+COMMANDS = [command.strip() for page in PAGES for command in re.findall(WORDS, page.read_text(), re.MULTILINE)]
+OWN = [command for command in COMMANDS if command.startswith("rethinking-backdoors")]
+
+
+def of(program):
+    """The commands of a program, without the variables that are set before it."""
+    return sorted({command[command.index(program) :] for command in COMMANDS if program in command.split()})
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder with what the commands read: a configuration of one's own, margins of models that share a feature, suspects."""
+    (tmp_path / "config").symlink_to(ROOT / "config")
+    config = yaml.safe_load((ROOT / "tests/workflow/tiny.yaml").read_text())
+    config["experiments"][1] |= {"experiment": 1, "alphas": [0.5]}
+    config["training"] |= {"epochs": 1, "peak_epoch": 0.5, "hidden": 4}
+    config |= {"models": {"count": 4000, "shard": 4000}, "comparisons": {}}
+    (tmp_path / "my.yaml").write_text(yaml.safe_dump(config))
+    drawn = masks(0, 0.5, range(300), 100)
+    values = np.random.default_rng(0).standard_normal((300, 100))
+    values[:, :10] += drawn[:, :10].sum(1, keepdims=True)
+    np.save(tmp_path / "masks.npy", drawn)
+    np.save(tmp_path / "margins.npy", values)
+    (tmp_path / "suspects.txt").write_text("\n".join(map(str, range(10))))
+    return tmp_path
+
+
+def run(command, folder):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", [command for command in of("snakemake") if "slurm" not in command])
+def test_a_snakemake_command_plans_what_it_says(command, place):
+    words = shlex.split(command)[1:]
+    start = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(place), "--dry-run"]
+    assert "Job stats" in run([*start, "--quiet", "rules", *words] if "--quiet" not in words else [*start, *words], place)
+
+
+@pytest.mark.parametrize("command", of("make"))
+def test_a_make_command_has_a_rule(command):
+    assert run(["make", "-n", "--no-print-directory", *shlex.split(command)[1:]], ROOT)
+
+
+def test_the_commands_for_data_of_one_s_own_do_what_is_promised(place):
+    assert [command.split()[1] for command in OWN] == ["fit", "detect", "strength", "train"]
+    said = [run([sys.executable, "-m", "rethinking_backdoors.cli", *shlex.split(command)[1:]], place) for command in OWN]
+    for name in ("W.npy", "W.json", "scores.csv", "scores.json", "scores.png", "margins/alpha50/margins/00000.npy"):
+        assert (place / name).is_file(), name
+    with open(place / "scores.csv", newline="") as file:
+        first = {row["index"] for row in csv.DictReader(file) if int(row["rank"]) <= 10}
+    assert first == set(map(str, range(10)))
+    assert said[2]
