@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from rethinking_backdoors.training.features import Extractor, FeatureSettings, extract, fit
+from rethinking_backdoors.training.networks import build
 
 SETTINGS = FeatureSettings(patches=8, size=3, stride=2, grid=2, threshold=0.5, whitening=0.1, components=6)
 
@@ -56,3 +57,10 @@ def test_features_can_be_differentiated_through(images, extractor):
     difference = (double(x + step * direction).sum() - double(x - step * direction).sum()) / (2 * step)
     assert (gradient * direction).sum().item() == pytest.approx(difference.item(), rel=1e-3)
     extractor.float()
+
+
+def test_a_network_of_another_precision_leaves_the_features_alone(images, extractor):
+    settings = {"network": "mlp", "hidden": 4, "precision": "float64"}
+    network = build(settings, images.shape[1:], 3, np.random.default_rng(0), extractor)
+    assert network(torch.zeros(2, 3, 9, 9, dtype=torch.float64)).dtype == torch.float64
+    assert extractor.filters.dtype == torch.float32

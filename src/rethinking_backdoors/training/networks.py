@@ -1,6 +1,7 @@
 """Networks by name, as ordinary torch modules."""
 
 import math
+from copy import deepcopy
 
 import numpy as np
 import torch
@@ -18,7 +19,8 @@ def build(
         settings: ``network`` ("mlp": one hidden layer of ``hidden`` rectified units, no biases; "resnet9": see ``resnet``);
             ``precision`` of the parameters ("float32", the default, or "float64").
         image_shape: (H, W, C).
-        extractor: of the features that an "mlp" works on in place of the pixels.
+        extractor: of the features that an "mlp" works on in place of the pixels; copied, since the network's precision may be
+            another.
 
     Raises:
         InputError: images of this shape do not fit the network.
@@ -28,7 +30,9 @@ def build(
         network = resnet.ResNet9(classes)
         resnet.reset(network, resnet.draw(network, rng))
     elif extractor is not None:
-        network = torch.nn.Sequential(extractor, _mlp(settings["hidden"], (extractor.settings.components,), classes, rng))
+        network = torch.nn.Sequential(
+            deepcopy(extractor), _mlp(settings["hidden"], (extractor.settings.components,), classes, rng)
+        )
     else:
         network = _mlp(settings["hidden"], image_shape, classes, rng)
     return network.to(getattr(torch, settings.get("precision", "float32")))
