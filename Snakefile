@@ -1,6 +1,5 @@
-# The whole replication: config in, tables and figures out. What depends on what stands in rules/, where everything lies in
-# workflow/paths.py, the work is done by the library in src/. `snakemake --cores all` makes everything of config/digits.yaml.
-import glob
+# The whole replication: config in, tables and figures out. What depends on what and where every file lies stands in rules/, the work
+# is done by the library in src/. `snakemake --cores all` makes everything of config/digits.yaml.
 import os
 import shlex
 import sys
@@ -30,6 +29,7 @@ from rethinking_backdoors.config import (
 from rethinking_backdoors.data import image_shape
 from rethinking_backdoors.defenses import registry
 from rethinking_backdoors.io import InputError
+from rethinking_backdoors.tables import TABLES
 
 min_version("9.0")
 
@@ -71,58 +71,56 @@ resource_scopes:
     gpu="local",
 
 
-include: "workflow/paths.py"
+include: "workflow/common.smk"
 include: "workflow/memory.py"
 include: "workflow/timers.py"
-
-
-wildcard_constraints:
-    e="|".join(map(str, PLANNED)),
-    a=r"\d+",
-    seed=r"\d+",
-    shard=r"\d{5}",
-    rule="|".join(RULES),
-    defense="|".join(DEFENSES),
-    comparison="|".join(COMPARISONS) or "none",
-
-
 include: "rules/poison.smk"
 include: "rules/train.smk"
 include: "rules/datamodels.smk"
 include: "rules/detect.smk"
 include: "rules/defend.smk"
 include: "rules/evaluate.smk"
-include: "rules/compare.smk"
-include: "rules/figure2.smk"
-include: "rules/tables.smk"
-include: "rules/figures.smk"
-include: "rules/verify.smk"
+include: "rules/studies.smk"
 include: "rules/report.smk"
 
 
-report: os.path.abspath(OVERVIEW)
+# Below the rules, which take one another's paths without constraints.
+wildcard_constraints:
+    dataset=DATASET,
+    experiment="|".join(map(str, PLANNED)),
+    seed=r"\d+",
+    alpha=r"\d+",
+    shard=r"\d{5}",
+    detector="|".join(RULES),
+    defense="|".join(DEFENSES),
+    comparison="|".join(COMPARISONS) or "none",
+
+
+report: os.path.abspath(f"results/{DATASET}/report/overview.rst")
 
 
 rule all:
+    """Every file between the images and the tables is asked for, so that one that is deleted is made again."""
     default_target: True
     input:
-        intermediates(),
-        SEEDS_TABLE,
-        TABLES,
-        COMPARED_BY_DEFAULT,
-        UNPLANTED,
-        SUMMARY,
-        VERIFIED,
-        FIGURES,
-        COST,
-        PROVENANCE,
+        expand([*rules.images.output, *rules.record.input, *rules.record.output], seed=SEEDS, dataset=DATASET),
+        planned([*rules.poison.output, *rules.datamodel.output, *rules.detect.output]),
+        planned(rules.train.output),
+        planned(CONTROL, [*ATTACKED, *OBJECT]),
+        planned(rules.strength.output, ATTACKED),
+        planned([BETON] if config["loader"] == "ffcv" else [], EXPERIMENTS),
+        planned([REMOVED, SUSPICION, REPRESENTATIONS], EXPERIMENTS),
+        planned([REMOVED], EXPERIMENTS, defense=RULES),
+        planned([RETRAINED], EXPERIMENTS, defense=DEFENSES),
 
 
 rule report_pages:
     """What `make report` puts into Snakemake's report, with everything that the default makes."""
     input:
         rules.all.input,
-        rules.pages.output,
+        rules.pages.output.pages,
+        rules.pages.output.captions,
+        rules.pages.output.overview,
 
 
 onstart:

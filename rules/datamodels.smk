@@ -3,12 +3,12 @@ rule datamodel:
     input:
         margins=margins_of,
     output:
-        weights=seeds(WEIGHTS),
-        manifest=manifests(WEIGHTS),
+        weights=f"results/{{dataset}}/exp{{experiment}}/seed{{seed}}/alpha{{alpha}}/datamodel_{config['estimator']}.npy",
+        manifest=f"results/{{dataset}}/exp{{experiment}}/seed{{seed}}/alpha{{alpha}}/datamodel_{config['estimator']}.json",
     log:
-        log_of("datamodel", "e", "a"),
+        "results/{dataset}/logs/datamodel/exp{experiment}-seed{seed}-alpha{alpha}.log",
     benchmark:
-        benchmark_of("datamodel", "e", "a")
+        "results/{dataset}/benchmarks/datamodel/exp{experiment}-seed{seed}-alpha{alpha}.tsv"
     conda:
         "../environment.yml"
     resources:
@@ -17,6 +17,5 @@ rule datamodel:
     params:
         estimator=config["estimator"],
         device=config["device"],
-        seeds=SEEDS,
     script:
         "../scripts/datamodel.py"

@@ -1,25 +1,30 @@
 # scores -> removed examples -> retrained networks (paper, Tables 3 and 6).
+REPRESENTATIONS = "results/{dataset}/exp{experiment}/seed{seed}/representations.npz"
+# What a defense removes, and the scores by which it does, if it has any.
+REMOVED = "results/{dataset}/exp{experiment}/seed{seed}/defenses/{defense}.json"
+SUSPICION = "results/{dataset}/exp{experiment}/seed{seed}/defenses/{defense}.npz"
+
+
 rule representations:
     """The last hidden layer of one network that is trained on all examples, the same for every baseline defense."""
     input:
-        images=seeds(IMAGES),
-        poison=seeds(POISON),
-        features=features(),
+        images=rules.images.output.images,
+        poison=together(rules.poison.output.poison),
+        features=FITTED,
     output:
-        seeds(REPRESENTATIONS),
+        together(REPRESENTATIONS),
     log:
-        log_of("representations", "e"),
+        "results/{dataset}/logs/representations/" + JOB + ".log",
     benchmark:
-        benchmark_of("representations", "e")
+        "results/{dataset}/benchmarks/representations/" + JOB + ".tsv"
     conda:
         "../environment.yml"
     resources:
         gpu=int(config["device"] != "cpu"),
     params:
-        training=lambda w: training_of(config, int(w.e)),
+        experiments=experiments_of,
+        training=lambda w: [training_of(config, e) for e in experiments_of(w)],
         features=config.get("features"),
-        seeds=SEEDS,
-        dataset=DATASET,
         device=config["device"],
     script:
         "../scripts/representations.py"
@@ -28,17 +33,17 @@ rule representations:
 rule baseline:
     """One of the defenses that the paper compares with: a line of the configuration's section `defenses`."""
     input:
-        images=seeds(IMAGES),
-        poison=seeds(POISON),
-        representations=seeds(REPRESENTATIONS),
-        features=features(),
+        images=rules.images.output.images,
+        poison=together(rules.poison.output.poison),
+        representations=together(REPRESENTATIONS),
+        features=FITTED,
     output:
-        removed=seeds(DEFENSE),
-        score=seeds(SUSPICION),
+        removed=together(REMOVED),
+        score=together(SUSPICION),
     log:
-        log_of("baseline", "e", "defense"),
+        "results/{dataset}/logs/baseline/" + JOB + "-{defense}.log",
     benchmark:
-        benchmark_of("baseline", "e", "defense")
+        "results/{dataset}/benchmarks/baseline/" + JOB + "-{defense}.tsv"
     wildcard_constraints:
         defense="|".join(BASELINES) or "no",
     conda:
@@ -47,62 +52,68 @@ rule baseline:
         gpu=int(config["device"] != "cpu"),
     params:
         line=lambda w: BASELINES[w.defense],
-        suspected=lambda w: suspected(config, int(w.e)),
-        training=lambda w: training_of(config, int(w.e)),
+        experiments=experiments_of,
+        suspected=lambda w: [suspected(config, e) for e in experiments_of(w)],
+        training=lambda w: [training_of(config, e) for e in experiments_of(w)],
         features=config.get("features"),
-        seeds=SEEDS,
-        dataset=DATASET,
         device=config["device"],
     script:
         "../scripts/baseline.py"
 
 
+def detection_of(w, path):
+    """What a rule of detection made at the subset fraction that is used for removal."""
+    return planned(path, [w.experiment], alpha=percents(w.experiment)[-1], seed=w.seed, detector=w.defense)[0]
+
+
 rule defend:
     """Removes the examples with the highest scores of a rule."""
     input:
-        detections_of,
+        detection=lambda w: detection_of(w, rules.detect.output.detection),
+        manifest=lambda w: detection_of(w, rules.detect.output.manifest),
     output:
-        seeds(DEFENSE),
+        REMOVED,
     log:
-        log_of("defend", "e", "defense"),
+        "results/{dataset}/logs/defend/exp{experiment}-seed{seed}-{defense}.log",
     benchmark:
-        benchmark_of("defend", "e", "defense")
+        "results/{dataset}/benchmarks/defend/exp{experiment}-seed{seed}-{defense}.tsv"
     wildcard_constraints:
         defense="|".join(RULES),
     conda:
         "../environment.yml"
     params:
-        share=lambda w: EXPERIMENTS[int(w.e)]["removed"],
+        share=lambda w: EXPERIMENTS[int(w.experiment)]["removed"],
     script:
         "../scripts/defend.py"
 
 
+RETRAINED = "results/{dataset}/exp{experiment}/seed{seed}/retrain/{defense}.json"
+
+
 rule retrain:
-    """All rows of Tables 1, 3 and 6 for one experiment: the same recipe and seeds, only the removed examples differ."""
+    """All rows of Tables 1, 3 and 6 for one experiment and seed: the same recipe, only the removed examples differ."""
     input:
-        images=seeds(IMAGES),
-        poison=seeds(POISON),
-        defenses=expand(DEFENSE, seed=SEEDS, defense=DEFENSES[1:], allow_missing=True),
-        features=features(),
+        images=rules.images.output.images,
+        poison=rules.poison.output.poison,
+        defenses=expand(REMOVED, defense=DEFENSES[1:], allow_missing=True),
+        features=FITTED,
     output:
-        expand(RETRAIN, seed=SEEDS, defense=DEFENSES, allow_missing=True),
+        expand(RETRAINED, defense=DEFENSES, allow_missing=True),
     log:
-        log_of("retrain", "e"),
+        "results/{dataset}/logs/retrain/exp{experiment}-seed{seed}.log",
     benchmark:
-        benchmark_of("retrain", "e")
+        "results/{dataset}/benchmarks/retrain/exp{experiment}-seed{seed}.tsv"
     conda:
         "../environment.yml"
     resources:
         gpu=int(config["device"] != "cpu"),
     params:
-        training=lambda w: training_of(config, int(w.e)),
+        training=lambda w: training_of(config, int(w.experiment)),
         features=config.get("features"),
         models=config["deployed"]["models"],
-        trigger=lambda w: trigger_of(w.e),
+        trigger=lambda w: config["triggers"][EXPERIMENTS[int(w.experiment)]["trigger"]],
         target_class=config["target_class"],
-        seeds=SEEDS,
         defenses=DEFENSES,
-        dataset=DATASET,
         device=config["device"],
     script:
         "../scripts/retrain.py"

@@ -1,25 +1,28 @@
 # datamodels -> scores (paper, eq. 7 and 8, Table 4), and the control: the same on datamodels of permuted masks.
 rule detect:
     input:
-        weights=seeds(WEIGHTS),
-        manifest=manifests(WEIGHTS),
+        weights=rules.datamodel.output.weights,
+        manifest=rules.datamodel.output.manifest,
     output:
-        detection=seeds(DETECTION),
-        manifest=manifests(DETECTION),
+        detection="results/{dataset}/exp{experiment}/seed{seed}/alpha{alpha}/detection_{detector}.npz",
+        manifest="results/{dataset}/exp{experiment}/seed{seed}/alpha{alpha}/detection_{detector}.json",
     log:
-        log_of("detect", "e", "a", "rule"),
+        "results/{dataset}/logs/detect/exp{experiment}-seed{seed}-alpha{alpha}-{detector}.log",
     benchmark:
-        benchmark_of("detect", "e", "a", "rule")
+        "results/{dataset}/benchmarks/detect/exp{experiment}-seed{seed}-alpha{alpha}-{detector}.tsv"
     conda:
         "../environment.yml"
     resources:
         gpu=int(config["device"] != "cpu"),
         mem_mb=search_memory,
     params:
-        rule=lambda w: rules_of(w.e)[w.rule],
+        rule=lambda w: rules_of(w.experiment)[w.detector],
         device=config["device"],
     script:
         "../scripts/detect.py"
+
+
+CONTROL = "results/{dataset}/exp{experiment}/seed{seed}/alpha{alpha}/detection_{detector}_permuted.npz"
 
 
 rule control:
@@ -27,11 +30,11 @@ rule control:
     input:
         margins=margins_of,
     output:
-        expand(CONTROL, seed=SEEDS, rule=RULES, allow_missing=True),
+        expand(CONTROL, detector=RULES, allow_missing=True),
     log:
-        log_of("control", "e", "a"),
+        "results/{dataset}/logs/control/exp{experiment}-seed{seed}-alpha{alpha}.log",
     benchmark:
-        benchmark_of("control", "e", "a")
+        "results/{dataset}/benchmarks/control/exp{experiment}-seed{seed}-alpha{alpha}.tsv"
     conda:
         "../environment.yml"
     resources:
@@ -40,8 +43,7 @@ rule control:
     params:
         estimator=config["estimator"],
         device=config["device"],
-        rules=lambda w: rules_of(w.e),
-        permutations=lambda w: 1 if int(w.e) == FIGURE2 else config["controls"]["permutations"],
-        seeds=SEEDS,
+        rules=lambda w: rules_of(w.experiment),
+        permutations=lambda w: 1 if int(w.experiment) == FIGURE2 else config["controls"]["permutations"],
     script:
         "../scripts/control.py"

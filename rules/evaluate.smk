@@ -1,17 +1,17 @@
-# Lemma 1's estimates against measured strengths, k-output curves (paper, eq. 5 and 15), the trigger's natural rivals, and every
-# number of every seed.
+# What the truth says: strengths against Lemma 1's estimates, k-output curves (paper, eq. 5 and 15), the trigger's natural rivals;
+# every number of every seed; tables with intervals.
 rule strength:
     input:
         margins=margins_of,
-        poison=seeds(POISON),
-        images=seeds(IMAGES),
+        poison=rules.poison.output.poison,
+        images=rules.images.output.images,
     output:
-        strength=seeds(STRENGTH),
-        rivals=seeds(RIVALS),
+        strength="results/{dataset}/exp{experiment}/seed{seed}/alpha{alpha}/strength.npz",
+        rivals="results/{dataset}/exp{experiment}/seed{seed}/alpha{alpha}/natural.npz",
     log:
-        log_of("strength", "e", "a"),
+        "results/{dataset}/logs/strength/exp{experiment}-seed{seed}-alpha{alpha}.log",
     benchmark:
-        benchmark_of("strength", "e", "a")
+        "results/{dataset}/benchmarks/strength/exp{experiment}-seed{seed}-alpha{alpha}.tsv"
     conda:
         "../environment.yml"
     resources:
@@ -20,35 +20,71 @@ rule strength:
     params:
         estimator=config["estimator"],
         device=config["device"],
-        seeds=SEEDS,
     script:
         "../scripts/strength.py"
 
 
-rule seeds_table:
+rule evidence:
+    """What the published figures and the claims need beside the tables, for one experiment, seed and subset fraction."""
     input:
-        poison=expand(POISON, e=EXPERIMENTS, seed=SEEDS),
-        images=seeds(IMAGES),
-        retrain=expand(RETRAIN, e=EXPERIMENTS, seed=SEEDS, defense=DEFENSES),
-        defenses=expand(DEFENSE, e=EXPERIMENTS, seed=SEEDS, defense=DEFENSES[1:]),
-        suspicions=expand(SUSPICION, e=EXPERIMENTS, seed=SEEDS, defense=BASELINES),
-        strength=settings(STRENGTH, ATTACKED),
-        detection=settings(DETECTION),
-        control=settings(CONTROL, ATTACKED),
+        strength=rules.strength.output.strength,
+        rivals=rules.strength.output.rivals,
+        weights=rules.datamodel.output.weights,
+        detection=expand(rules.detect.output.detection, detector=RULES, allow_missing=True),
     output:
-        SEEDS_TABLE,
+        "results/{dataset}/exp{experiment}/seed{seed}/alpha{alpha}/evidence.csv",
     log:
-        log_of("seeds_table"),
+        "results/{dataset}/logs/evidence/exp{experiment}-seed{seed}-alpha{alpha}.log",
     benchmark:
-        benchmark_of("seeds_table")
+        "results/{dataset}/benchmarks/evidence/exp{experiment}-seed{seed}-alpha{alpha}.tsv"
     conda:
         "../environment.yml"
     params:
-        dataset=DATASET,
-        experiments=SHOWN,
+        suffix=lambda w: "" if int(w.alpha) == percents(w.experiment)[0] else f"_alpha{w.alpha}",
+    script:
+        "../scripts/evidence.py"
+
+
+rule numbers:
+    """Every number of one seed. Files are ordered by experiment, subset fraction, and rule or defense."""
+    input:
+        images=rules.images.output.images,
+        poison=lambda w: planned(rules.poison.output.poison, EXPERIMENTS, seed=w.seed),
+        retrained=lambda w: planned(RETRAINED, EXPERIMENTS, seed=w.seed, defense=DEFENSES),
+        removed=lambda w: planned(REMOVED, EXPERIMENTS, seed=w.seed, defense=DEFENSES[1:]),
+        suspicion=lambda w: planned(SUSPICION, EXPERIMENTS, seed=w.seed),
+        strength=lambda w: planned(rules.strength.output.strength, ATTACKED, seed=w.seed),
+        detection=lambda w: planned(rules.detect.output.detection, EXPERIMENTS, seed=w.seed),
+        control=lambda w: planned(CONTROL, ATTACKED, seed=w.seed),
+    output:
+        "results/{dataset}/numbers/seed{seed}.csv",
+    log:
+        "results/{dataset}/logs/numbers/seed{seed}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/numbers/seed{seed}.tsv"
+    conda:
+        "../environment.yml"
+    params:
+        percents={e: percents(e) for e in EXPERIMENTS},
+        attacked=list(ATTACKED),
         defenses=DEFENSES,
+        baselines=list(BASELINES),
         rules=RULES,
         target_class=config["target_class"],
-        seeds=SEEDS,
     script:
-        "../scripts/seeds_table.py"
+        "../scripts/numbers.py"
+
+
+rule tables:
+    """The numbers of all seeds in one table, and the paper's tables with intervals over seeds."""
+    input:
+        expand(rules.numbers.output, seed=SEEDS, allow_missing=True),
+    output:
+        seeds="results/{dataset}/tables/seeds.csv",
+        tables=expand("results/{dataset}/tables/{table}.csv", table=TABLES, allow_missing=True),
+    log:
+        "results/{dataset}/logs/tables/all.log",
+    conda:
+        "../environment.yml"
+    script:
+        "../scripts/tables.py"

@@ -1,33 +1,53 @@
 # images -> poisoned training sets (paper, section 5, Table 1, Figure 6).
 rule images:
     output:
-        images=seeds(IMAGES),
-        source=SOURCE,
+        images="results/{dataset}/images/seed{seed}.npz",
+        source="results/{dataset}/images/seed{seed}.json",
     log:
-        log_of("images"),
+        "results/{dataset}/logs/images/seed{seed}.log",
     benchmark:
-        benchmark_of("images")
+        "results/{dataset}/benchmarks/images/seed{seed}.tsv"
     conda:
         "../environment.yml"
     params:
         images=config["images"],
-        seeds=SEEDS,
-        dataset=DATASET,
     script:
         "../scripts/images.py"
+
+
+rule features:
+    """Fixed random-patch features, fitted on images that are used for nothing else."""
+    input:
+        images=rules.images.output.images,
+    output:
+        "results/{dataset}/features/seed{seed}.npz",
+    log:
+        "results/{dataset}/logs/features/seed{seed}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/features/seed{seed}.tsv"
+    conda:
+        "../environment.yml"
+    params:
+        features=config.get("features"),
+    script:
+        "../scripts/features.py"
+
+
+# The fitted features of a seed, for the rules that train or attack networks on features.
+FITTED = rules.features.output[0] if "features" in config else []
 
 
 rule adversary:
     """The adversarially trained network that the clean-label images of experiments 5 and 6 are made against."""
     input:
-        images=seeds(IMAGES),
-        features=features(),
+        images=rules.images.output.images,
+        features=FITTED,
     output:
-        seeds(ADVERSARY),
+        "results/{dataset}/adversary/seed{seed}.npz",
     log:
-        log_of("adversary"),
+        "results/{dataset}/logs/adversary/seed{seed}.log",
     benchmark:
-        benchmark_of("adversary")
+        "results/{dataset}/benchmarks/adversary/seed{seed}.tsv"
     priority: 2  # one long job, which two experiments wait for
     conda:
         "../environment.yml"
@@ -35,10 +55,8 @@ rule adversary:
         gpu=int(config["device"] != "cpu"),
     params:
         training=config.get("adversary", {}).get("training"),
-        network=NETWORK,
+        network=adversary_network(config),
         features=config.get("features"),
-        seeds=SEEDS,
-        dataset=DATASET,
         device=config["device"],
     script:
         "../scripts/adversary.py"
@@ -46,43 +64,44 @@ rule adversary:
 
 rule poison:
     input:
-        images=seeds(IMAGES),
-        adversary=lambda w: seeds(ADVERSARY) if is_adversarial(w.e) else [],
-        features=lambda w: features() if is_adversarial(w.e) else [],
+        images=rules.images.output.images,
+        adversary=lambda w: rules.adversary.output[0] if is_adversarial(w.experiment) else [],
+        features=lambda w: FITTED if is_adversarial(w.experiment) else [],
     output:
-        poison=seeds(POISON),
-        attack=seeds(ATTACK),
+        poison="results/{dataset}/exp{experiment}/seed{seed}/poison.npz",
+        attack="results/{dataset}/exp{experiment}/seed{seed}/attack.json",
     log:
-        log_of("poison", "e"),
+        "results/{dataset}/logs/poison/exp{experiment}-seed{seed}.log",
     benchmark:
-        benchmark_of("poison", "e")
+        "results/{dataset}/benchmarks/poison/exp{experiment}-seed{seed}.tsv"
     conda:
         "../environment.yml"
     resources:
-        gpu=lambda w: int(config["device"] != "cpu" and is_adversarial(w.e)),
+        gpu=lambda w: int(config["device"] != "cpu" and is_adversarial(w.experiment)),
     params:
-        attack=lambda w: attack_of(config, int(w.e)),
-        ascent=lambda w: config["adversary"]["attack"] if is_adversarial(w.e) else None,
-        network=lambda w: NETWORK if is_adversarial(w.e) else None,
-        features=lambda w: config.get("features") if is_adversarial(w.e) else None,
-        device=lambda w: config["device"] if is_adversarial(w.e) else None,
-        seeds=SEEDS,
-        dataset=DATASET,
+        attack=lambda w: attack_of(config, int(w.experiment)),
+        ascent=lambda w: config["adversary"]["attack"] if is_adversarial(w.experiment) else None,
+        network=lambda w: adversary_network(config) if is_adversarial(w.experiment) else None,
+        features=lambda w: config.get("features") if is_adversarial(w.experiment) else None,
+        device=lambda w: config["device"] if is_adversarial(w.experiment) else None,
     script:
         "../scripts/poison.py"
+
+
+BETON = "results/{dataset}/exp{experiment}/seed{seed}/train.beton"
 
 
 rule beton:
     """The poisoned training set in FFCV's format."""
     input:
-        images=seeds(IMAGES),
-        poison=seeds(POISON),
+        images=rules.images.output.images,
+        poison=together(rules.poison.output.poison),
     output:
-        seeds(BETON),
+        together(BETON),
     log:
-        log_of("beton", "e"),
+        "results/{dataset}/logs/beton/" + JOB + ".log",
     benchmark:
-        benchmark_of("beton", "e")
+        "results/{dataset}/benchmarks/beton/" + JOB + ".tsv"
     conda:
         "../environment.yml"
     script:

@@ -1,32 +1,232 @@
-# The report's pages (`make report`): made on request, after everything that the default makes.
-rule rulegraph:
-    """Snakemake's own graph of the rules, drawn here, so that nothing else has to be installed."""
+# Tables and numbers -> figures, the answer (config/published.yaml), the readable summary, cost and provenance, the report.
+def single(path, **values):
+    """A path with values for some of its wildcards."""
+    return expand(path, **values, allow_missing=True)[0]
+
+
+SOURCE = single(rules.images.output.source, seed=SEEDS[0])
+# A part of the experiments (key `only`) is run without Figure 2; comparisons but `compute` are made on request.
+UNPLANTED = rules.figure2_table.output if OBJECT and "only" not in config else []
+COMPARED = expand(rules.comparison_table.output, comparison=["compute"] if "compute" in COMPARISONS else [], allow_missing=True)
+
+
+def first(path):
+    """What most figures show, as in the paper: the first seed and subset fraction of every attack."""
+    return at(0, path, seed=SEEDS[:1])
+
+
+def compute(comparison):
+    return {"table": single(rules.comparison_table.output.table, comparison=comparison)}
+
+
+STRENGTHS = {"strength": first(rules.strength.output.strength)}
+# Every figure: what it is drawn from, and what of the configuration it needs beside the experiments. A module of the same name in
+# src/rethinking_backdoors/figures loads, draws and says it; workflow/report holds its caption.
+FIGURES = {
+    "figure2": (
+        {
+            "table": rules.figure2_table.output.table,
+            "pictures": single(rules.moved.output.pictures, seed=SEEDS[0]),
+            "source": SOURCE,
+        },
+        {},
+    ),
+    "figure3": (STRENGTHS, {}),
+    "figure4": (STRENGTHS, {}),
+    "figure5": (STRENGTHS, {}),
+    "figure6": (
+        {
+            "images": single(rules.images.output.images, seed=SEEDS[0]),
+            "poison": first(rules.poison.output.poison),
+        },
+        {"triggers": config["triggers"]},
+    ),
+    "figure7": (STRENGTHS, {}),
+    "figure8": (STRENGTHS, {}),
+    "figure9": ({"weights": first(rules.datamodel.output.weights), "poison": first(rules.poison.output.poison)}, {}),
+    "figure10": (compute("compute"), {}),
+    "figure10_full": (compute("compute_full"), {}),
+    "figure11": (
+        {
+            "images": expand(rules.images.output.images, seed=SEEDS, allow_missing=True),
+            "poison": planned(rules.poison.output.poison, ATTACKED),
+            "suspicion": planned(SUSPICION, ATTACKED),
+            "detection": at(-1, rules.detect.output.detection),
+        },
+        {"target_class": config["target_class"], "baselines": list(BASELINES), "rules": RULES},
+    ),
+}
+# Figure 10 with the full grid is made on request.
+ABSENT = {"figure10_full", *["figure2"] * (not UNPLANTED), *["figure10"] * (not COMPARED)}
+DRAWN = [name for name in FIGURES if name not in ABSENT]
+PICTURE, FOUND = "figures/{dataset}/{figure}.png", "results/{dataset}/findings/{figure}.txt"
+
+for name, (files, settings) in FIGURES.items():
+
+    rule:
+        name:
+            name
+        input:
+            **files,
+        output:
+            png=f"figures/{{dataset}}/{name}.png",
+            pdf=f"figures/{{dataset}}/{name}.pdf",
+            found=f"results/{{dataset}}/findings/{name}.txt",
+        log:
+            f"results/{{dataset}}/logs/{name}/all.log",
+        benchmark:
+            f"results/{{dataset}}/benchmarks/{name}/all.tsv"
+        conda:
+            "../environment.yml"
+        params:
+            **settings,
+            module=name.removesuffix("_full"),
+            experiments=SHOWN_ATTACKED,
+        script:
+            "../scripts/figure.py"
+
+
+def caption_of(name):
+    return f"{workflow.basedir}/workflow/report/{name.removesuffix('_full')}.rst"
+
+
+rule verification:
+    """Did it replicate? Every published number beside ours, and the paper's claims."""
     input:
-        [f"{workflow.basedir}/Snakefile", *sorted(glob.glob(f"{workflow.basedir}/rules/*.smk"))],
+        published=f"{workflow.basedir}/config/published.yaml",
+        tables=rules.tables.output.tables,
+        seeds=rules.tables.output.seeds,
+        evidence=planned(rules.evidence.output, ATTACKED),
+        source=SOURCE,
     output:
-        png=RULEGRAPH,
-        pdf=RULEGRAPH.replace(".png", ".pdf"),
+        evidence="results/{dataset}/tables/evidence.csv",
+        verification="results/{dataset}/verification.csv",
+        claims="results/{dataset}/claims.csv",
+        page="results/{dataset}/verification.md",
     log:
-        log_of("rulegraph"),
+        "results/{dataset}/logs/verification/all.log",
     conda:
         "../environment.yml"
+    params:
+        # What of the configuration decides whether a number of ours can be compared with the paper's.
+        settings={
+            key: config[key]
+            for key in ("dataset", "images", "training", "models", "estimator", "rules", "triggers", "experiments", "seeds")
+        },
     script:
-        "../scripts/rulegraph.py"
+        "../scripts/verification.py"
+
+
+rule summary:
+    """Every table in readable form, with the figures and their captions."""
+    input:
+        tables=rules.tables.output.tables,
+        more=COMPARED[:1],
+        captions=[caption_of(name) for name in [*TABLES, *DRAWN]],
+        found=expand(FOUND, figure=DRAWN, allow_missing=True),
+        source=SOURCE,
+    output:
+        "results/{dataset}/summary.md",
+    log:
+        "results/{dataset}/logs/summary/all.log",
+    conda:
+        "../environment.yml"
+    params:
+        experiments=SHOWN,
+    script:
+        "../scripts/summary.py"
+
+
+# What a run makes for its reader, with every number of every seed that `check` compares with the reference.
+NUMBERS = [*rules.tables.output, rules.verification.output.evidence, *UNPLANTED, *COMPARED]
+DRAWINGS = expand("figures/{dataset}/{figure}.{kind}", figure=DRAWN, kind=["png", "pdf"], allow_missing=True)
+
+
+rule record:
+    """What the run cost, and what was run where."""
+    input:
+        results=[*NUMBERS, *rules.summary.output, *rules.verification.output, *DRAWINGS],
+        source=SOURCE,
+    output:
+        cost="results/{dataset}/cost.csv",
+        provenance="results/{dataset}/provenance.json",
+    log:
+        "results/{dataset}/logs/record/all.log",
+    conda:
+        "../environment.yml"
+    params:
+        benchmarks=[file for rule in workflow.rules if rule.benchmark for file in planned(str(rule.benchmark), defense=DEFENSES)],
+        root=workflow.basedir,
+    script:
+        "../scripts/record.py"
+
+
+rule check:
+    """Does this run give the reference's numbers? Makes no file, so that it answers whenever it is asked."""
+    input:
+        [path for path in expand(NUMBERS, dataset=DATASET) if path.endswith(("seeds.csv", "evidence.csv"))],
+    log:
+        f"results/{DATASET}/logs/check/all.log",
+    conda:
+        "../environment.yml"
+    params:
+        # The reference of this run's own folder before the repository's.
+        reference=next(filter(os.path.isdir, [place := f"results/reference/{DATASET}"]), f"{workflow.basedir}/{place}"),
+    script:
+        "../scripts/check.py"
+
+
+rule verify:
+    """Did it replicate? The answer, with what it needs."""
+    input:
+        expand(rules.verification.output, dataset=DATASET),
+
+
+# The report: its sections, and the tables (.csv) and figures (.png) that each shows. Whatever is added here needs a caption
+# workflow/report/NAME.rst, and in findings the sentence on what came out.
+SECTIONS = {
+    "1 Did it replicate": ["claims", "verification"],
+    "2 Attacks": ["table1", "figure6"],
+    "3 Datamodels and feature strength": ["table2", "figure3", "figure4", "figure5", "figure7", "figure8"],
+    "4 Detection": ["table4"],
+    "5 Defenses": ["table3", "table6", "defenses", "figure11"],
+    "6 Weights": ["figure9"],
+    "7 Compute": [*["compute", "figure10"] * bool(COMPARED), "cost"],
+    "8 Features that nobody planted": ["figure2"] * bool(UNPLANTED),
+}
+REPORTED = [name for names in SECTIONS.values() for name in names]
+
+
+def reported(name):
+    """The file of a table or figure in the report."""
+    if name.startswith("figure"):
+        return PICTURE.format(dataset=DATASET, figure=name)
+    place = "" if name in ("claims", "verification", "cost") else "tables/"
+    return f"results/{DATASET}/{place}{name}.csv"
+
+
+def in_report(name):
+    """The page of a table or figure, flagged for the report: its section, its title, and its caption with what came out."""
+    with open(caption_of(name), encoding="utf-8") as file:
+        title = file.readline().strip()
+    section = next(section for section, names in SECTIONS.items() if name in names)
+    whole = os.path.abspath(f"results/{DATASET}/report/{name}.rst")  # Snakemake looks for captions beside the Snakefile
+    return report(f"results/{DATASET}/report/{name}.html", caption=whole, category=section, labels={"table or figure": title})
 
 
 rule pages:
     """A page for every table and figure, with its caption and what came out, and the report's first page."""
     input:
-        shown=REPORTED,
-        captions=[caption_of(name_of(path)) for path in REPORTED],
-        found=expand(FOUND, figure=DRAWN),
-        source=SOURCE,
+        shown=[reported(name) for name in REPORTED],
+        captions=[caption_of(name) for name in REPORTED],
+        found=expand(FOUND, figure=DRAWN, dataset=DATASET),
+        source=single(SOURCE, dataset=DATASET),
     output:
-        pages=[in_report(path) for path in REPORTED],
-        captions=[f"{RESULTS}/report/{name_of(path)}.rst" for path in REPORTED],
-        overview=OVERVIEW,
+        pages=[in_report(name) for name in REPORTED],
+        captions=[f"results/{DATASET}/report/{name}.rst" for name in REPORTED],
+        overview=f"results/{DATASET}/report/overview.rst",
     log:
-        log_of("pages"),
+        f"results/{DATASET}/logs/pages/all.log",
     conda:
         "../environment.yml"
     params:

@@ -1,48 +1,42 @@
 # poisoned training set -> margins of very many models (paper, section 5 and appendix D).
-rule features:
-    """Fixed random-patch features, fitted on images that are used for nothing else."""
-    input:
-        images=seeds(IMAGES),
-    output:
-        seeds(FEATURES),
-    log:
-        log_of("features"),
-    benchmark:
-        benchmark_of("features")
-    conda:
-        "../environment.yml"
-    params:
-        features=config.get("features"),
-        seeds=SEEDS,
-        dataset=DATASET,
-    script:
-        "../scripts/features.py"
+def training_set(w):
+    """The .beton file, or images and poison where the configuration reads no .beton; Figure 2's few models never do."""
+    if config["loader"] == "ffcv" and int(w.experiment) != FIGURE2:
+        return {"beton": BETON}
+    return {"images": rules.images.output.images, "poison": rules.poison.output.poison}
+
+
+def models_of(w):
+    """The first model of a shard and the one behind its last."""
+    size = config["models"]["shard"]
+    return [int(w.shard) * size, min((int(w.shard) + 1) * size, count_of(w.experiment))]
 
 
 rule train:
     input:
-        features=features(),
-        beton=betons,
-        images=lambda w: [] if betons(w) else seeds(IMAGES),
-        poison=lambda w: [] if betons(w) else seeds(POISON),
+        unpack(training_set),
+        features=FITTED,
     output:
-        margins=seeds(MARGINS),
-        manifest=manifests(MARGINS),
+        margins="results/{dataset}/exp{experiment}/seed{seed}/alpha{alpha}/margins/{shard}.npy",
+        manifest="results/{dataset}/exp{experiment}/seed{seed}/alpha{alpha}/margins/{shard}.json",
     log:
-        log_of("train", "e", "a", "shard"),
+        "results/{dataset}/logs/train/exp{experiment}-seed{seed}-alpha{alpha}-{shard}.log",
     benchmark:
-        benchmark_of("train", "e", "a", "shard")
+        "results/{dataset}/benchmarks/train/exp{experiment}-seed{seed}-alpha{alpha}-{shard}.tsv"
     priority: 1
     conda:
         "../environment.yml"
     resources:
         gpu=int(config["device"] != "cpu"),
     params:
-        training=lambda w: training_of(config, int(w.e)),
+        training=lambda w: training_of(config, int(w.experiment)),
         features=config.get("features"),
         models=models_of,
-        seeds=SEEDS,
-        dataset=DATASET,
         device=config["device"],
     script:
         "../scripts/train.py"
+
+
+def margins_of(w):
+    """Every shard of one experiment, seed and subset fraction."""
+    return planned(rules.train.output.margins, [w.experiment], seed=w.seed, alpha=w.alpha)

@@ -7,23 +7,24 @@ from rethinking_backdoors.io import job, read_npz, write_json, write_npz
 from rethinking_backdoors.seeds import generator, root
 
 with job(snakemake.log[0], snakemake.params.device):
-    params, inputs, output, name = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards.defense
-    for i, seed in enumerate(params.seeds):
+    params, inputs, output, wildcards = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards
+    for i, experiment in enumerate(params.experiments):
 
-        def learner(images, labels, number=i):
+        def learner(images, labels, training=params.training[i]):
             # torch takes seconds to import: only defenses that train need it.
             from rethinking_backdoors.training import features
             from rethinking_backdoors.training.learner import Learner
 
             if inputs.features:
-                images = features.extract(images, features.load(inputs.features[number], params.features))
-            return Learner(images, labels, params.training, params.device)
+                images = features.extract(images, features.load(inputs.features, params.features))
+            return Learner(images, labels, training, params.device)
 
-        started, rng = time.perf_counter(), generator(root(params.dataset, int(snakemake.wildcards.e), seed), "defense", name)
+        started, own = time.perf_counter(), root(wildcards.dataset, experiment, int(wildcards.seed))
         learned = read_npz(inputs.representations[i], "representations")["representations"]
-        examples = TrainingSet(*read_poisoned(inputs.images[i], inputs.poison[i]), learned, learner)
-        found = run(params.line, examples, Oracle(**params.suspected), rng)
+        examples = TrainingSet(*read_poisoned(inputs.images, inputs.poison[i]), learned, learner)
+        rng = generator(own, "defense", wildcards.defense)
+        found = run(params.line, examples, Oracle(**params.suspected[i]), rng)
         write_npz(output.score[i], score=found.score if found.score is not None else [])
-        told = {fact: value for fact, value in params.suspected.items() if fact in params.line["oracle"]}
+        told = {fact: value for fact, value in params.suspected[i].items() if fact in params.line["oracle"]}
         facts = {"settings": params.line, "oracle": told, "seconds": round(time.perf_counter() - started, 3)}
         write_json(output.removed[i], {"removed": found.removed.tolist(), **facts})

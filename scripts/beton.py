@@ -3,5 +3,5 @@ from rethinking_backdoors.attacks.poisoning import read_poisoned
 from rethinking_backdoors.io import job
 
 with job(snakemake.log[0]):
-    for images, poison, path in zip(snakemake.input.images, snakemake.input.poison, snakemake.output, strict=True):
-        beton.write(path, *read_poisoned(images, poison))
+    for poison, path in zip(snakemake.input.poison, snakemake.output, strict=True):
+        beton.write(path, *read_poisoned(snakemake.input.images, poison))

@@ -6,12 +6,10 @@ from rethinking_backdoors.tables import truth
 from rethinking_backdoors.training.margins import open_with_masks
 
 with job(snakemake.log[0]):
-    params, inputs, rows = snakemake.params, snakemake.input, []
-    shards, compare = len(inputs.margins) // len(params.seeds), COMPARISONS[snakemake.wildcards.comparison]
-    for i, seed in enumerate(params.seeds):
-        masks, margins, common = open_with_masks(inputs.margins[i * shards : (i + 1) * shards])
-        poisoned, target = truth(inputs.poison[i], inputs.images[i], params.target_class).values()
-        setting = Setting(masks, margins, poisoned, target, params.removed, int(common["root"]))
-        start = {"experiment": int(snakemake.wildcards.e), "seed": seed}
-        rows += [{**start, **row} for row in compare(setting, **params.settings)]
+    params, inputs, wildcards = snakemake.params, snakemake.input, snakemake.wildcards
+    masks, margins, common = open_with_masks(inputs.margins)
+    poisoned, target = truth(inputs.poison, inputs.images, params.target_class).values()
+    setting = Setting(masks, margins, poisoned, target, params.removed, int(common["root"]))
+    start = {"experiment": int(wildcards.experiment), "seed": int(wildcards.seed)}
+    rows = [{**start, **row} for row in COMPARISONS[wildcards.comparison](setting, **params.settings)]
     write_text(snakemake.output[0], pd.DataFrame(rows).to_csv(index=False))

@@ -3,11 +3,9 @@ from rethinking_backdoors.io import job, write_array
 from rethinking_backdoors.training.margins import open_with_masks
 
 with job(snakemake.log[0], snakemake.params.device):
-    name, shards = snakemake.params.estimator, len(snakemake.input.margins) // len(snakemake.params.seeds)
-    for i, path in enumerate(snakemake.output.weights):
-        masks, margins, common = open_with_masks(snakemake.input.margins[i * shards : (i + 1) * shards])
-        fitted, fidelity = fit_with_fidelity(estimator_of(name, snakemake.params.device), masks, margins)
-        manifest = {"estimator": name, "m": masks.shape[0], "alpha": common["alpha"], "root": common["root"]}
-        manifest |= {"fidelity": fidelity, "orientation": "rows are training examples"}
-        write_array(path, fitted.coef_, manifest)
-        del fitted  # before the next is made
+    name = snakemake.params.estimator
+    masks, margins, common = open_with_masks(snakemake.input.margins)
+    fitted, fidelity = fit_with_fidelity(estimator_of(name, snakemake.params.device), masks, margins)
+    manifest = {"estimator": name, "m": masks.shape[0], "alpha": common["alpha"], "root": common["root"]}
+    manifest |= {"fidelity": fidelity, "orientation": "rows are training examples"}
+    write_array(snakemake.output.weights, fitted.coef_, manifest)

@@ -4,6 +4,5 @@ from rethinking_backdoors.training.features import FeatureSettings, fit
 
 with job(snakemake.log[0]):
     settings = FeatureSettings(**snakemake.params.features)
-    for seed, images, path in zip(snakemake.params.seeds, snakemake.input.images, snakemake.output, strict=True):
-        rng = generator(root(snakemake.params.dataset, 0, seed), "features")
-        write_npz(path, **fit(read_npz(images, "spare_image")["spare_image"], settings, rng))
+    rng = generator(root(snakemake.wildcards.dataset, 0, int(snakemake.wildcards.seed)), "features")
+    write_npz(snakemake.output[0], **fit(read_npz(snakemake.input.images, "spare_image")["spare_image"], settings, rng))

@@ -7,15 +7,14 @@ from rethinking_backdoors.unplanted import flagged, frame, table
 
 with job(snakemake.log[0]):
     params, inputs = snakemake.params, snakemake.input
-    numbers, rules = [pd.read_csv(inputs.moved)], list(params.rules)
-    for i, seed in enumerate(params.seeds):
-        facts = truth(inputs.poison[i], inputs.images[i], params.target_class)
-        weights, _ = read_array(inputs.weights[i])
+    numbers, detection, control = [*map(pd.read_csv, inputs.moved)], iter(inputs.detection), iter(inputs.control)
+    for seed, images, poison, path in zip(params.seeds, inputs.images, inputs.poison, inputs.weights, strict=True):
+        facts = truth(poison, images, params.target_class)
+        weights, _ = read_array(path)
         scores = {"oracle": [estimate(weights, facts["poisoned"].nonzero()[0], self_influence=False)]}
-        # Detections are ordered seed by seed, within a seed rule by rule.
-        for place, rule in enumerate(rules, i * len(rules)):
-            scores[rule] = [read_npz(inputs.detection[place], "score")["score"]]
-            scores[f"{rule}, permuted masks"] = list(read_npz(inputs.control[place], "score")["score"])
+        for rule in params.rules:
+            scores[rule] = [read_npz(next(detection), "score")["score"]]
+            scores[f"{rule}, permuted masks"] = list(read_npz(next(control), "score")["score"])
         found = flagged(scores, facts["poisoned"], facts["target"], params.removed)
         numbers.append(frame(list(found), seed))
     every = pd.concat(numbers)

@@ -4,7 +4,7 @@ from rethinking_backdoors.seeds import generator, root
 
 with job(snakemake.log[0]):
     draw, facts = open_source(snakemake.params.images)
-    for seed, path in zip(snakemake.params.seeds, snakemake.output.images, strict=True):
-        # Experiment 0: the split belongs to the seed, all experiments share it.
-        write_npz(path, **draw(generator(root(snakemake.params.dataset, 0, seed), "images")))
+    # Experiment 0: the split belongs to the seed, all experiments share it.
+    rng = generator(root(snakemake.wildcards.dataset, 0, int(snakemake.wildcards.seed)), "images")
+    write_npz(snakemake.output.images, **draw(rng))
     write_json(snakemake.output.source, facts)

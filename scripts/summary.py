@@ -11,4 +11,6 @@ with job(snakemake.log[0]):
     tables = {Path(path).stem: pd.read_csv(path) for path in [*files.tables, *files.more]}
     texts = captions(files.captions, tables, files.found)
     shown = {Path(path).stem: tables[Path(path).stem] for path in files.tables}
-    write_text(snakemake.output[0], page(params.dataset, shown, params.experiments, texts, read_json(files.source)["note"]))
+    write_text(
+        snakemake.output[0], page(snakemake.wildcards.dataset, shown, params.experiments, texts, read_json(files.source)["note"])
+    )

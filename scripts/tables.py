@@ -6,6 +6,9 @@ from rethinking_backdoors.io import job, write_text
 from rethinking_backdoors.tables import summarize
 
 with job(snakemake.log[0]):
-    seeds = pd.read_csv(snakemake.input[0])
-    for path in snakemake.output:
+    output = snakemake.output
+    numbers = pd.concat([pd.read_csv(path, dtype={"value": str}) for path in snakemake.input])
+    write_text(output.seeds, numbers.sort_values("experiment", kind="stable").to_csv(index=False))
+    seeds = pd.read_csv(output.seeds)
+    for path in output.tables:
         write_text(path, summarize(seeds, Path(path).stem).to_csv(index=False))

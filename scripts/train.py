@@ -2,25 +2,25 @@ from rethinking_backdoors.attacks.poisoning import read_poisoned
 from rethinking_backdoors.io import job
 from rethinking_backdoors.seeds import root
 from rethinking_backdoors.training import features
-from rethinking_backdoors.training.engine import train_shards
+from rethinking_backdoors.training.engine import train_shard
 
 with job(snakemake.log[0], snakemake.params.device):
-    params = snakemake.params
-    if snakemake.input.beton:
+    params, inputs, wildcards = snakemake.params, snakemake.input, snakemake.wildcards
+    if hasattr(inputs, "beton"):
         from rethinking_backdoors import beton
 
-        sets = [beton.read(path) for path in snakemake.input.beton]
+        images, labels = beton.read(inputs.beton)
     else:
         print("loader: tensor, so the poisoned set is read from poison.npz and no .beton file is used")
-        pairs = zip(snakemake.input.images, snakemake.input.poison, strict=True)
-        sets = [read_poisoned(images, poison) for images, poison in pairs]
-    train_shards(
-        sets,
+        images, labels = read_poisoned(inputs.images, inputs.poison)
+    train_shard(
+        images,
+        labels,
         snakemake.output.margins,
-        [root(params.dataset, int(snakemake.wildcards.e), seed) for seed in params.seeds],
-        alpha=int(snakemake.wildcards.a) / 100,
+        root=root(wildcards.dataset, int(wildcards.experiment), int(wildcards.seed)),
+        alpha=int(wildcards.alpha) / 100,
         models=tuple(params.models),
         training=params.training,
-        extractors=[features.load(path, params.features) for path in snakemake.input.features],
+        extractor=features.load(inputs.features, params.features) if inputs.features else None,
         device=params.device,
     )

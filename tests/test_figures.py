@@ -1,5 +1,7 @@
 """The figures show what they claim: known slopes, heights, line styles, pixels and bytes."""
 
+from types import SimpleNamespace
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -17,7 +19,6 @@ from rethinking_backdoors.figures import (
     figure8,
     figure9,
     figure11,
-    inputs,
     style,
 )
 from rethinking_backdoors.io import write_array, write_npz
@@ -143,14 +144,18 @@ def test_histograms_sum_to_one_and_mark_the_means():
         assert -1.5 < edges[0] < edges[-1] < 2
 
 
-def test_histograms_are_of_the_configured_estimator(tmp_path):
-    place = tmp_path / "exp2/seed0/alpha50"
-    for estimator, value in (("difference", 1.0), ("ridge", 2.0)):
-        write_array(place / f"datamodel_{estimator}.npy", np.full((3, 3), value), {})
-    write_npz(place.parent / "poison.npz", index=np.arange(2))
-    experiments = {2: {"attack": "dirty_label", "trigger": "one_pixel", "alphas": [0.5, 0.3]}}
-    read = inputs.READERS["figure9"](str(tmp_path), experiments, [0, 1], estimator="ridge")
-    assert (read["weights"][2] == 2).all()
+def test_files_are_those_of_the_experiments(tmp_path):
+    for experiment in (2, 5):
+        write_array(tmp_path / f"{experiment}.npy", np.full((3, 3), float(experiment)), {})
+        write_npz(tmp_path / f"{experiment}.npz", index=np.arange(experiment))
+    files = SimpleNamespace(
+        **{kind: [tmp_path / f"{e}.{end}" for e in (2, 5)] for kind, end in (("weights", "npy"), ("poison", "npz"))}
+    )
+    experiments = {e: {"attack": "dirty_label", "trigger": "one_pixel"} for e in (2, 5)}
+    read = figure9.load(files, SimpleNamespace(experiments=experiments))
+    assert [int(read["weights"][e][0, 0]) for e in (2, 5)] == [2, 5]
+    assert [len(read["poisoned"][e]) for e in (2, 5)] == [2, 5]
+    assert read["titles"] == {2: "dirty label, one pixel", 5: "dirty label, one pixel"}
 
 
 def test_histogram_is_the_same_in_blocks_and_at_once(monkeypatch):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from rethinking_backdoors import findings
+from rethinking_backdoors.figures import figure2, figure3, figure5, figure6, figure7, figure8, figure9
 from rethinking_backdoors.findings.tables import experiments
 
 
@@ -136,17 +137,17 @@ def test_slopes_and_strengths_of_figures():
         }
         for number, slope in ((2, 0.5), (5, 2.0))
     }
-    assert findings.FIGURES["figure7"](strengths, {}).endswith("by experiment: 2: +0.500 / -0.250; 5: +2.000 / -0.250.")
-    assert findings.FIGURES["figure3"](strengths, {}).endswith("in experiment 5: +2.000 / -0.250.")
-    assert findings.FIGURES["figure5"](strengths, {}).endswith("in experiment 2: +0.500 / -0.250.")
-    assert findings.FIGURES["figure8"](strengths, {}).endswith("by experiment: 2: 0.50 / 1.00 / 1.00; 5: 2.00 / 1.00 / 1.00.")
+    assert figure7.say(strengths, {}).endswith("by experiment: 2: +0.500 / -0.250; 5: +2.000 / -0.250.")
+    assert figure3.say(strengths, {}).endswith("in experiment 5: +2.000 / -0.250.")
+    assert figure5.say(strengths, {}).endswith("in experiment 2: +0.500 / -0.250.")
+    assert figure8.say(strengths, {}).endswith("by experiment: 2: 0.50 / 1.00 / 1.00; 5: 2.00 / 1.00 / 1.00.")
 
 
 def test_weights_and_triggers_of_figures():
     weights = np.zeros((6, 6))
     weights[:2, :2], weights[:2, 2:], weights[2:, 2:] = 0.5, -0.25, 0.125
     np.fill_diagonal(weights, 100)
-    said = findings.FIGURES["figure9"]({4: weights}, {4: np.array([0, 1])}, {})
+    said = figure9.say({4: weights}, {4: np.array([0, 1])}, {})
     assert said.endswith(
         "in experiment 4. Means of poison to poison / poison to clean / clean to clean in logits, in experiment 4: "
         "+0.5000 / -0.2500 / +0.1250."
@@ -154,7 +155,7 @@ def test_weights_and_triggers_of_figures():
     images = np.zeros((5, 8, 8, 1), np.uint8)
     changed = images[:2].copy()
     changed[:, 0, 0], changed[:, 0, 1] = 30, 40
-    said = findings.FIGURES["figure6"](images, {1: {"index": np.array([1, 3]), "image": changed}}, {}, {})
+    said = figure6.say(images, {1: {"index": np.array([1, 3]), "image": changed}}, {}, {})
     assert said.endswith("in experiment 1: 2.0 / 50.")
 
 
@@ -172,7 +173,7 @@ def test_the_sentences_on_figure_2():
         cells["detection", f"{rule}, permuted masks"] = {"auroc_within_class": 48.0}
     lines = [(*key, name, value) for key, measures in cells.items() for name, value in measures.items()]
     table = pd.DataFrame(lines, columns=["part", "row", "column", "value"])
-    assert findings.FIGURES["figure2"](table, {}, {}) == (
+    assert figure2.say(table, {}, {}) == (
         "(a) With the object on 10 training images, 54.3 % of the test images with it go to its class (4.8 % without it). "
         "(b) The pattern at 12 pixels moves 32.0 % to its class (4.0 % before, 7.0 % with pieces of other images). "
         "``ours`` has an AUROC of 42.0 within the class (control 48.0) and removes 4.0 % of the modified images. "

@@ -1,6 +1,6 @@
 # How much memory the jobs on whole matrices take at most, in MB, by what the library's docstrings say. At the paper's scale that
 # is tens of GB, and a cluster's scheduler or `--resources mem_mb=` runs only as many at once as there is room for. Included by
-# the Snakefile, after workflow/paths.py.
+# the Snakefile, after workflow/common.smk.
 ON_DEVICE = config["device"] != "cpu"
 # Python with its libraries, and with CUDA where it is used.
 LOADED = 4e9 if ON_DEVICE else 1e9
@@ -8,7 +8,7 @@ LOADED = 4e9 if ON_DEVICE else 1e9
 
 def fit_memory(w):
     """A fit of datamodels to all models of an experiment: W, masks unpacked, a block of targets, what the estimator adds."""
-    n, m = config["images"]["train"], count_of(w.e)
+    n, m = config["images"]["train"], count_of(w.experiment)
     # As bools and as float32 or float64; on the CPU no more than 16,384 examples at once, half as many in float64.
     masks = 5 * m * (n if ON_DEVICE else min(2 * n, 16384))
     weights, block = 4 * n**2, 4 * min(n, 4096) * (2 * m + 6 * n)

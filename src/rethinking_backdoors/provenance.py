@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,23 +23,21 @@ def cost(benchmarks: Iterable[str | Path]) -> pd.DataFrame:
     """Cost by rule and experiment from Snakemake's benchmark files.
 
     Args:
-        benchmarks: one file a job of the present configuration, ``{rule}/{wildcards}.tsv``, the experiment first; those that do
+        benchmarks: one file a job of the present configuration, ``{rule}/exp{experiment}-seed{seed}-....tsv``; those that do
             not exist are left out. A job made again has the cost of its last run, one that was taken up that of the rest.
 
     Returns:
-        rule, experiment ("all" where a job serves every one), seed ("all": a job makes the files of all seeds), jobs, wall_s,
-        cpu_s (sums), max_rss_mb (the largest job).
+        rule, experiment and seed ("all" where a job serves every one), jobs, wall_s, cpu_s (sums), max_rss_mb (the largest job).
     """
     lines = []
     for path in _existing(benchmarks):
-        experiment = path.stem.split("-")[0]
+        of = {key: found[1] if (found := re.search(rf"\b{key}(\d+)", path.stem)) else "all" for key in ("exp", "seed")}
         job = pd.read_csv(path, sep="\t", na_values="-").iloc[-1]
-        lines.append((path.parent.name, experiment, job["s"], job["cpu_time"], job["max_rss"]))
-    jobs = pd.DataFrame(lines, columns=["rule", "experiment", "wall_s", "cpu_s", "max_rss_mb"])
-    table = jobs.groupby(["rule", "experiment"], as_index=False).agg(
+        lines.append((path.parent.name, of["exp"], of["seed"], job["s"], job["cpu_time"], job["max_rss"]))
+    jobs = pd.DataFrame(lines, columns=["rule", "experiment", "seed", "wall_s", "cpu_s", "max_rss_mb"])
+    table = jobs.groupby(["rule", "experiment", "seed"], as_index=False).agg(
         jobs=("wall_s", "size"), wall_s=("wall_s", "sum"), cpu_s=("cpu_s", "sum"), max_rss_mb=("max_rss_mb", "max")
     )
-    table.insert(2, "seed", "all")
     return table.round(1)
 
 

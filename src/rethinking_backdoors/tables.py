@@ -1,6 +1,7 @@
 """The numbers of every seed in long form, and the paper's tables made from them: means and intervals over seeds."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,36 +18,32 @@ COLUMNS = ["table", "experiment", "row", "column", "seed", "value"]
 Row = tuple[str, str, str, float]
 
 
-def collect(
-    results: str | Path,
-    experiments: dict[int, dict],
-    defenses: list[str],
-    rules: list[str],
-    target_class: int,
-    seeds: list[int],
-) -> pd.DataFrame:
-    """Every number of every experiment and seed, read from the files of a run.
+@dataclass(frozen=True)
+class Files:
+    """The files of one experiment and seed, each by the name of its defense or rule and its subset fraction in percent.
 
-    Args:
-        results: the folder of the data set's results.
-        experiments: the configuration's experiments by number.
-        defenses: rows of Tables 3 and 6, "none" first. rules: rows of Table 4, of attacks only.
-
-    Returns:
-        One line a number: table, experiment, row, column, seed, value. Percentages and AUROCs are 0..100.
+    ``retrained`` has "none"; ``suspicion`` holds the baselines' scores. Where nothing is poisoned ``strength`` and ``control``
+    are empty. The last subset fraction is the one of detection.
     """
-    lines = []
-    for number, experiment in experiments.items():
-        for seed in seeds:
-            folder, images = Path(results, f"exp{number}", f"seed{seed}"), Path(results, "images", f"seed{seed}.npz")
-            facts = truth(folder / "poison.npz", images, target_class)
-            percents = [round(100 * alpha) for alpha in experiment["alphas"]]
-            rows = [*_retrained(folder, defenses, facts)]
-            if facts["poisoned"].any():
-                rows += [*_suspicions(folder, defenses, rules, percents[-1], facts), *_estimates(folder, percents)]
-                rows += _scores(folder, percents, rules, facts)
-            lines += [(table, number, row, column, seed, round(value, 4)) for table, row, column, value in rows]
-    return pd.DataFrame(lines, columns=COLUMNS)
+
+    images: str
+    poison: str
+    retrained: dict[str, str]
+    removed: dict[str, str]
+    suspicion: dict[str, str]
+    strength: dict[int, str]
+    detection: dict[tuple[str, int], str]
+    control: dict[tuple[str, int], str]
+
+
+def numbers(files: Files, target_class: int) -> Iterator[Row]:
+    """Every number of one experiment and seed: table, row, column, value. Percentages and AUROCs are 0..100."""
+    facts = truth(files.poison, files.images, target_class)
+    rows = [*_retrained(files, facts)]
+    if facts["poisoned"].any():
+        rows += [*_suspicions(files, facts), *_estimates(files.strength), *_scores(files, facts)]
+    for table, row, column, value in rows:
+        yield table, row, column, round(float(value), 4)
 
 
 def truth(poison: str | Path, images: str | Path, target_class: int) -> dict[str, np.ndarray]:
@@ -59,18 +56,16 @@ def truth(poison: str | Path, images: str | Path, target_class: int) -> dict[str
     return {"poisoned": poisoned, "target": label == target_class}
 
 
-def _retrained(folder: Path, defenses: list[str], truth: dict[str, np.ndarray]) -> Iterator[Row]:
+def _retrained(files: Files, truth: dict[str, np.ndarray]) -> Iterator[Row]:
     """Tables 1, 3 and 6 and what each defense removed."""
-    for defense in defenses:
-        measured = read_json(folder / "retrain" / f"{defense}.json")
+    for defense, path in files.retrained.items():
+        measured = read_json(path)
         for column in ("clean_accuracy", "poisoned_accuracy"):
             if defense == "none":
                 yield "table1", defense, column, measured[column]
             yield "table3", defense, column, measured[column]
         yield "table6", defense, "asr", measured["asr"]
-        found = {"removed": [], "oracle": {}}
-        if defense != "none":
-            found = read_json(folder / "defenses" / f"{defense}.json")
+        found = {"removed": [], "oracle": {}} if defense == "none" else read_json(files.removed[defense])
         removed, told = found["removed"], found["oracle"]
         caught = int(truth["poisoned"][removed].sum())
         yield "defenses", defense, "removed", len(removed)
@@ -82,62 +77,49 @@ def _retrained(folder: Path, defenses: list[str], truth: dict[str, np.ndarray]) 
         yield "defenses", defense, "told_poisoned", told.get("poisoned", 0)
 
 
-def suspicions(folder: Path, defenses: list[str], rules: list[str], percent: int) -> dict[str, np.ndarray]:
-    """The scores (n,) of every defense of one experiment and seed that makes scores, higher is more suspicious.
-
-    Args:
-        folder: of the experiment and seed. percent: the subset fraction of detection.
-    """
+def scores_by_defense(paths: dict[str, str]) -> dict[str, np.ndarray]:
+    """The scores (n,) of every defense that makes scores, higher is more suspicious, from the files that hold them."""
     found = {}
-    for defense in defenses:
-        place = f"alpha{percent}/detection_{defense}.npz" if defense in rules else f"defenses/{defense}.npz"
-        score = [] if defense == "none" else read_npz(folder / place, "score")["score"]
+    for defense, path in paths.items():
+        score = read_npz(path, "score")["score"]
         if len(score):
             # Examples that a defense did not look at are the least suspicious; scikit-learn takes no infinite scores.
             found[defense] = np.maximum(score, np.finfo(np.float64).min)
     return found
 
 
-def _suspicions(folder: Path, defenses: list[str], rules: list[str], percent: int, truth: dict[str, np.ndarray]) -> Iterator[Row]:
+def _suspicions(files: Files, truth: dict[str, np.ndarray]) -> Iterator[Row]:
     """How well each defense's scores find the poison among the examples of the target class."""
-    target = truth["target"]
-    for defense, score in suspicions(folder, defenses, rules, percent).items():
+    target, percent = truth["target"], list(files.strength)[-1]
+    detections = {rule: path for (rule, at), path in files.detection.items() if at == percent}
+    for defense, score in scores_by_defense(files.suspicion | detections).items():
         yield "defenses", defense, "auroc_within_target", auroc(score[target], truth["poisoned"][target])
 
 
-def _estimates(folder: Path, percents: list[int]) -> Iterator[Row]:
+def _estimates(strengths: dict[int, str]) -> Iterator[Row]:
     """Table 2: how well Lemma 1's estimate with the true indicator separates; without self-influence as a control."""
-    for percent in percents:
-        strength = read_npz(folder / f"alpha{percent}" / "strength.npz")
-        suffix = "" if percent == percents[0] else f"_alpha{percent}"
+    first = next(iter(strengths))
+    for percent, path in strengths.items():
+        strength, suffix = read_npz(path), "" if percent == first else f"_alpha{percent}"
         yield "table2", "oracle", f"auroc{suffix}", auroc(strength["estimate"], strength["poisoned"])
-        yield (
-            "table2",
-            "oracle",
-            f"auroc_without_self{suffix}",
-            auroc(strength["estimate_without_self"], strength["poisoned"]),
-        )
+        without = auroc(strength["estimate_without_self"], strength["poisoned"])
+        yield "table2", "oracle", f"auroc_without_self{suffix}", without
 
 
-def _scores(folder: Path, percents: list[int], rules: list[str], truth: dict[str, np.ndarray]) -> Iterator[Row]:
+def _scores(files: Files, truth: dict[str, np.ndarray]) -> Iterator[Row]:
     """Table 4: the scores' AUROC, what the overall AUROC hides, and the controls. The last alpha is the one of detection."""
-    poisoned, target = truth["poisoned"], truth["target"]
-    for rule in rules:
+    poisoned, target, percents = truth["poisoned"], truth["target"], list(files.strength)
+    strength = read_npz(files.strength[percents[-1]], "margin_sd", "margin_mean")
+    for rule in dict.fromkeys(rule for rule, _ in files.detection):
         for percent in percents:
-            place = folder / f"alpha{percent}"
-            score, seed = read_npz(place / f"detection_{rule}.npz", "score")["score"], 0
+            score, seed = read_npz(files.detection[rule, percent], "score")["score"], 0
             suffix = "" if percent == percents[-1] else f"_alpha{percent}"
             yield "table4", rule, f"auroc_scores{suffix}", auroc(score, poisoned)
             yield "table4", rule, f"auroc_within_target{suffix}", auroc(score[target], poisoned[target])
             yield "table4", rule, f"precision_at_p{suffix}", precision_at_p(poisoned, ranking(score, seed))
-            control = read_npz(place / f"detection_{rule}_permuted.npz", "score")["score"]
-            yield (
-                "table4",
-                rule,
-                f"auroc_permuted_masks{suffix}",
-                float(np.mean([auroc(row, poisoned) for row in control])),
-            )
-        strength = read_npz(folder / f"alpha{percents[-1]}" / "strength.npz", "margin_sd", "margin_mean")
+            control = read_npz(files.control[rule, percent], "score")["score"]
+            permuted = float(np.mean([auroc(row, poisoned) for row in control]))
+            yield "table4", rule, f"auroc_permuted_masks{suffix}", permuted
         yield "table4", rule, "auroc_label_only", auroc(target.astype(float), poisoned)
         yield "table4", rule, "auroc_margin_sd", auroc(strength["margin_sd"], poisoned)
         yield "table4", rule, "auroc_margin_mean", auroc(strength["margin_mean"], poisoned)

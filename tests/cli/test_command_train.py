@@ -12,7 +12,7 @@ from rethinking_backdoors.cli import app
 from rethinking_backdoors.from_config import images_of
 from rethinking_backdoors.io import read_json, read_npz
 from rethinking_backdoors.seeds import root
-from rethinking_backdoors.training.engine import train_shards
+from rethinking_backdoors.training.engine import train_shard
 
 TINY = Path(__file__).parents[1] / "workflow" / "tiny.yaml"
 
@@ -34,7 +34,7 @@ def test_margins_are_those_of_the_library(tmp_path):
     # Cut where the workflow cuts: its shards have 160 models.
     for name, models in (("000150-000160", (150, 160)), ("000160-000190", (160, 190))):
         path = tmp_path / f"{name}.npy"
-        train_shards([data], [str(path)], [root("tiny", 5, 0)], alpha=0.5, models=models, training=settings["training"])
+        train_shard(*data, path, root=root("tiny", 5, 0), alpha=0.5, models=models, training=settings["training"])
         assert (tmp_path / f"made/alpha50/margins/{name}.npy").read_bytes() == path.read_bytes()
         assert read_json(tmp_path / f"made/alpha50/margins/{name}.json")["models"] == list(models)
 

@@ -36,7 +36,7 @@ def data():
 
 
 def shard(data, path, models, root=9):
-    engine.train_shards([data], [str(path)], [root], alpha=0.5, models=models, training=TRAINING)
+    engine.train_shard(*data, path, root=root, alpha=0.5, models=models, training=TRAINING)
     return np.load(path)
 
 
@@ -145,7 +145,7 @@ def test_networks_on_features_see_what_the_extractor_makes(tmp_path):
     settings = features.FeatureSettings(patches=8, size=3, stride=2, grid=2, threshold=0.5, whitening=0.1, components=6)
     one, other = (features.Extractor(features.fit(images, settings, np.random.default_rng(s)), settings) for s in (1, 2))
     rest = {"alpha": 0.5, "models": (0, 4), "training": TRAINING}
-    engine.train_shards([(images, labels)], [str(tmp_path / "a.npy")], [9], **rest, extractors=[one])
+    engine.train_shard(images, labels, tmp_path / "a.npy", root=9, **rest, extractor=one)
     expected = shard((features.extract(images, one), labels), tmp_path / "expected.npy", (0, 4))
     assert (np.load(tmp_path / "a.npy") == expected).all()
     assert len({engine.fingerprint(images, labels, extractor) for extractor in (None, one, other)}) == 3
@@ -163,7 +163,7 @@ def slow(*arguments, **options):
     return train(*arguments, **options)
 mlp.train = slow
 data = np.load(sys.argv[1])
-engine.train_shards([(data["images"], data["labels"])], [sys.argv[2]], [9], alpha=0.5, models=(0, 64), training=TRAINING)
+engine.train_shard(data["images"], data["labels"], sys.argv[2], root=9, alpha=0.5, models=(0, 64), training=TRAINING)
 """
 
 

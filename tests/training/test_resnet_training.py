@@ -135,7 +135,7 @@ def test_every_place_where_the_square_fits_is_equally_likely():
 def test_margins_do_not_depend_on_how_models_are_cut_into_shards(data, tmp_path):
     def shard(name, models, **changes):
         training = {**TRAINING, **changes}
-        engine.train_shards([data], [str(tmp_path / name)], [3], alpha=0.5, models=models, training=training)
+        engine.train_shard(*data, tmp_path / name, root=3, alpha=0.5, models=models, training=training)
         return np.load(tmp_path / name)
 
     whole = shard("whole.npy", (0, 3))

@@ -52,4 +52,4 @@ def test_the_command_makes_the_margins_of_the_workflow(small, tmp_path):
     assert (tmp_path / "made/alpha50/margins/00000.npy").read_bytes() == (tmp_path / wanted).read_bytes()
     assert np.load(tmp_path / wanted).shape == (32, 400)
     # Which data were read is on record, with what is not official about this copy.
-    assert set(read_json(tmp_path / "results/cifar10_mini/images/source.json")) >= {"sha256", "official", "note"}
+    assert set(read_json(tmp_path / "results/cifar10_mini/images/seed4.json")) >= {"sha256", "official", "note"}

@@ -104,7 +104,7 @@ def test_cifar10_is_read_from_the_configured_folder(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "my images/cifar10.npz", **black, **labels)
     code, text = snakemake(tmp_path, "--until", "images", config=variant(tmp_path, other_images))
     assert code == 0, text[-3000:]
-    source = json.loads((tmp_path / RESULTS / "images/source.json").read_text())
+    source = json.loads((tmp_path / RESULTS / "images/seed3.json").read_text())
     assert (source["origin"], source["official"]) == ("cifar10.npz", False)
     with np.load(tmp_path / RESULTS / "images/seed3.npz") as made:
         assert {name: made[name].shape for name in made.files} == {

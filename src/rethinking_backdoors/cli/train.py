@@ -120,7 +120,7 @@ def _shard(
 ) -> None:
     """Trains the models of one file, unless it is there; a file without its manifest is what a kill left behind."""
     from rethinking_backdoors.seeds import root
-    from rethinking_backdoors.training.engine import train_shards
+    from rethinking_backdoors.training.engine import train_shard
 
     (name, models), (images, labels, extractor) = part, data
     path = out / f"alpha{alpha}" / "margins" / f"{name}.npy"
@@ -129,13 +129,14 @@ def _shard(
         print(f"{path} is there already", flush=True)
         return
     print(f"{path}: models {models[0]} to {models[1] - 1} on {device}", flush=True)
-    train_shards(
-        [(images, labels)],
-        [str(path)],
-        [root(settings["dataset"], experiment, seed)],
+    train_shard(
+        images,
+        labels,
+        path,
+        root=root(settings["dataset"], experiment, seed),
         alpha=alpha / 100,
         models=models,
         training=training_of(settings, experiment),
-        extractors=[extractor] if extractor else None,
+        extractor=extractor,
         device=device,
     )

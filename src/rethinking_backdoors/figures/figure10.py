@@ -1,11 +1,13 @@
 """Figure 10 (not the paper's): how well detection works for how many models."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from rethinking_backdoors.figures import style
+from rethinking_backdoors.figures import panels, style
 
 COLORS = {
     "difference": style.CLEAN,
@@ -20,6 +22,11 @@ LINES = {
     ("auroc_within_target", "real"): (style.DASHED, "within the target class"),
     ("auroc", "permuted"): (style.DOTTED, "permuted masks (control)"),
 }
+
+
+def load(files: Any, settings: Any) -> dict[str, Any]:
+    """The arguments of ``draw``: the table of one grid."""
+    return {"table": pd.read_csv(files.table), "titles": panels.titles(settings)}
 
 
 def panel(axes: Axes, table: pd.DataFrame) -> None:

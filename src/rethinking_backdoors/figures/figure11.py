@@ -1,10 +1,13 @@
 """Figure 11 (not the paper's): what every defense's scores are worth, beyond the label."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rethinking_backdoors.figures import style
+from rethinking_backdoors.figures import panels, style
+from rethinking_backdoors.tables import scores_by_defense, truth
 
 # Of each seed of an experiment: scores (t,) of the examples labelled as the target class, and which are poisoned (t,).
 Seeds = list[tuple[np.ndarray, np.ndarray]]
@@ -13,6 +16,20 @@ LOOKS = {"ours": (style.CLEAN, style.SOLID, 2.4), "refined": (style.POISONED, st
 OTHERS = [(color, dashes, 1.4) for dashes in (style.DASHED, style.DOTTED) for color in (style.BETWEEN, "#CC79A7", style.FIT)]
 # Where curves of several seeds are averaged.
 GRID = np.linspace(0, 1, 401)
+
+
+def load(files: Any, settings: Any) -> dict[str, Any]:
+    """The arguments of ``draw``. Files are ordered by experiment, seed, and rule or defense."""
+    poison, suspicion, detection = iter(files.poison), iter(files.suspicion), iter(files.detection)
+    scores: dict[int, dict[str, Seeds]] = {number: {} for number in settings.experiments}
+    for number in settings.experiments:
+        for images in files.images:
+            facts = truth(next(poison), images, settings.target_class)
+            paths = {name: next(suspicion) for name in settings.baselines} | {rule: next(detection) for rule in settings.rules}
+            for name, score in scores_by_defense(paths).items():
+                part = score[facts["target"]], facts["poisoned"][facts["target"]]
+                scores[number].setdefault(name, []).append(part)
+    return {"scores": scores, "titles": panels.titles(settings)}
 
 
 def roc(seeds: Seeds) -> np.ndarray:

@@ -1,11 +1,15 @@
 """Figure 2: features that nobody planted, in pictures and numbers."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from rethinking_backdoors.data import class_names
 from rethinking_backdoors.figures import style
+from rethinking_backdoors.io import read_json, read_npz
 
 Arrays = dict[str, np.ndarray]
 MOVED = style.POISONED
@@ -104,6 +108,12 @@ def detection(axes: Axes, table: pd.DataFrame, removed: float) -> None:
     axes.legend(loc="upper center", ncols=3, columnspacing=1, handlelength=1.4)
 
 
+def load(files: Any, settings: Any) -> dict[str, Any]:
+    """The arguments of ``draw``: the table, the pictures of the first seed, and what the classes are called."""
+    names = class_names(read_json(files.source))
+    return {"table": pd.read_csv(files.table), "pictures": read_npz(files.pictures), "names": names}
+
+
 @style.theme()
 def draw(table: pd.DataFrame, pictures: Arrays, names: list[str]) -> Figure:
     """Figure 2 of the paper with numbers: an object as trigger, a natural pattern, and whether detection flags the object.
@@ -137,3 +147,26 @@ def draw(table: pd.DataFrame, pictures: Arrays, names: list[str]) -> Figure:
     for axes, title in ((one, "(a) the object"), (two, "(b) the pattern"), (three, "(a) is it flagged?")):
         axes.set_title(title)
     return figure
+
+
+def say(table: pd.DataFrame, pictures: Arrays, names: list[str]) -> str:
+    """What the object and the pattern do, and whether the object is flagged."""
+    cells = table.set_index(["part", "row", "column"])["value"]
+    counts = [row for row in dict.fromkeys(table.loc[table["part"] == "object", "row"]) if row != "0"]
+    most = max(counts, key=int)
+    moved, without = (cells["object", most, name] for name in ("assigned", "assigned_without"))
+    shares = f"{moved:.1f} % of the test images with it go to its class ({without:.1f} % without it)"
+    text = [f"(a) With the object on {most} training images, {shares}."]
+    before = cells["natural", "before", "assigned"]
+    for row in dict.fromkeys(table.loc[table["part"] == "natural", "row"]):
+        if row.startswith("size"):
+            size = row.removeprefix("size ")
+            after, control = (cells["natural", name, "assigned"] for name in (row, f"control {size}"))
+            shares = f"{before:.1f} % before, {control:.1f} % with pieces of other images"
+            text.append(f"(b) The pattern at {size} pixels moves {after:.1f} % to its class ({shares}).")
+    for rule in ("ours", "refined"):
+        area, control = (cells["detection", name, "auroc_within_class"] for name in (rule, f"{rule}, permuted masks"))
+        caught = cells["detection", rule, "modified_caught"]
+        areas = f"an AUROC of {area:.1f} within the class (control {control:.1f})"
+        text.append(f"``{rule}`` has {areas} and removes {caught:.1f} % of the modified images.")
+    return " ".join(text)

@@ -5,6 +5,8 @@ from matplotlib.figure import Figure
 
 from rethinking_backdoors.figures import panels, style
 
+load = panels.strengths
+
 
 @style.theme()
 def draw(strengths: dict[int, dict[str, np.ndarray]], titles: dict[int, str]) -> Figure:
@@ -15,3 +17,8 @@ def draw(strengths: dict[int, dict[str, np.ndarray]], titles: dict[int, str]) ->
         titles: experiment -> attack and trigger in words.
     """
     return panels.scatter_figure(strengths, panels.chosen(strengths, 8), titles)
+
+
+def say(strengths: dict[int, dict[str, np.ndarray]], titles: dict[int, str]) -> str:
+    """What came out."""
+    return panels.agreement(strengths, panels.chosen(strengths, 8))

@@ -1,6 +1,7 @@
 """Figure 6: the triggers, on training images."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,9 @@ from matplotlib.patches import Rectangle
 from torchvision.utils import make_grid
 
 from rethinking_backdoors.attacks.triggers import Trigger, stamp, stamp_test
-from rethinking_backdoors.figures import style
+from rethinking_backdoors.figures import panels, style
+from rethinking_backdoors.findings.tables import listed
+from rethinking_backdoors.io import read_npz
 
 # Pixels of an enlarged image and between images; grey between them, because a trigger may be white or black.
 SIDE, GAP, GREY = 96, 9, 150
@@ -91,6 +94,17 @@ def panel(axes: Axes, shown: list[Pair]) -> None:
     axes.spines[:].set_visible(False)
 
 
+def load(files: Any, settings: Any) -> dict[str, Any]:
+    """The arguments of ``draw``: clean training images, poisoned ones, and what the triggers are."""
+    poisons = {number: read_npz(path) for number, path in zip(settings.experiments, files.poison, strict=True)}
+    return {
+        "images": read_npz(files.images, "train_image")["train_image"],
+        "poisons": poisons,
+        "triggers": {number: settings.triggers[e["trigger"]] for number, e in settings.experiments.items()},
+        "titles": panels.titles(settings),
+    }
+
+
 @style.theme()
 def draw(
     images: np.ndarray,
@@ -118,3 +132,22 @@ def draw(
         panel(each, pairs(images, {e: poisons[e] for e in experiments}, triggers[experiments[0]]))
         each.set_title(f"Exp. {', '.join(map(str, experiments))}\n{words}")
     return figure
+
+
+def say(
+    images: np.ndarray,
+    poisons: dict[int, dict[str, np.ndarray]],
+    triggers: dict[int, Trigger],
+    titles: dict[int, str],
+) -> str:
+    """How many pixels differ between a poisoned image and its original, and by how much."""
+    parts = {}
+    for number, poison in sorted(poisons.items()):
+        difference = poison["image"].astype(float) - images[poison["index"]]
+        pixels = (difference != 0).any(axis=3).sum((1, 2)).mean()
+        length = np.sqrt((difference**2).sum((1, 2, 3))).mean()
+        parts[number] = f"{pixels:.1f} / {length:.0f}"
+    return (
+        "Pixels in which a poisoned image differs from its original / L2 distance between the two on the scale 0..255, means "
+        f"{panels.by(parts)}: {listed(parts)}."
+    )

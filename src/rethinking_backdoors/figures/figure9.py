@@ -1,13 +1,16 @@
 """Figure 9: how much poisoned examples raise each other's margins, against all other pairs."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from rethinking_backdoors.figures import style
+from rethinking_backdoors.figures import panels, style
+from rethinking_backdoors.findings.tables import experiments, listed
+from rethinking_backdoors.io import read_array, read_npz
 
 BINS, SHOWN = 100, (0.5, 99.5)  # SHOWN: percentiles of each group between which everything is drawn
 BLOCK, SAMPLE = 512, 1000  # rows of W that are read at a time, and that the percentiles are taken from
@@ -18,6 +21,14 @@ LOOKS = {
     "poison to poison": (style.POISONED, style.SOLID, "^"),
 }
 Pairs = dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+def load(files: Any, settings: Any) -> dict[str, Any]:
+    """The arguments of ``draw``: every experiment's weight matrix (memory-mapped), and its poisoned examples."""
+    weights = {number: read_array(path)[0] for number, path in zip(settings.experiments, files.weights, strict=True)}
+    poisons = zip(settings.experiments, files.poison, strict=True)
+    poisoned = {number: read_npz(path, "index")["index"] for number, path in poisons}
+    return {"weights": weights, "poisoned": poisoned, "titles": panels.titles(settings)}
 
 
 def blocks(weights: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> Iterator[np.ndarray]:
@@ -86,12 +97,29 @@ def draw(weights: dict[int, np.ndarray], poisoned: dict[int, np.ndarray], titles
         poisoned: experiment -> (p,) indices of the poisoned examples.
         titles: experiment -> attack and trigger in words.
     """
-    experiments = sorted(weights)
-    figure, axes = style.grid(len(experiments))
-    for each, experiment in zip(axes, experiments, strict=True):
+    shown = sorted(weights)
+    figure, axes = style.grid(len(shown))
+    for each, experiment in zip(axes, shown, strict=True):
         panel(each, weights[experiment], poisoned[experiment])
-    style.entitle(axes, experiments, titles)
+    style.entitle(axes, shown, titles)
     figure.supxlabel("datamodel weight (logits); the marks above are group means")
     figure.supylabel("frequency in the group")
     style.legend(figure, axes[0], columns=3)
     return figure
+
+
+def say(weights: dict[int, np.ndarray], poisoned: dict[int, np.ndarray], titles: dict[int, str]) -> str:
+    """The mean weight of each group of pairs."""
+    means = {number: _means(weights[number], poisoned[number]) for number in sorted(weights)}
+    first = [number for number, (clean, between, poison) in means.items() if poison > max(clean, between)]
+    parts = {number: f"{poison:+.4f} / {between:+.4f} / {clean:+.4f}" for number, (clean, between, poison) in means.items()}
+    return (
+        f"Poison-to-poison weights are the largest on average in {experiments(first, means)}. Means of poison to poison / "
+        f"poison to clean / clean to clean in logits, {panels.by(parts)}: {listed(parts)}."
+    )
+
+
+def _means(weights: np.ndarray, poisoned: np.ndarray) -> list[float]:
+    """Clean to clean, poison to clean, poison to poison."""
+    edges = np.array([-1.0, 1.0])
+    return [histogram(weights, *group, edges)[1] for group in groups(weights, poisoned).values()]

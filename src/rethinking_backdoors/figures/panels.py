@@ -1,16 +1,31 @@
-"""The panels that several figures share: k-output curves (3, 5, 7) and measured against estimated strength (4, 8)."""
+"""What several figures share: k-output curves (3, 5, 7) and measured against estimated strength (4, 8)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from rethinking_backdoors.config import describe
 from rethinking_backdoors.figures import style
+from rethinking_backdoors.findings.tables import listed
+from rethinking_backdoors.io import read_npz
 from rethinking_backdoors.metrics import fit_line
 
 Arrays = dict[str, np.ndarray]
+
+
+def titles(settings: Any) -> dict[int, str]:
+    """Attack and trigger of each experiment in words."""
+    return {number: describe(experiment) for number, experiment in settings.experiments.items()}
+
+
+def strengths(files: Any, settings: Any) -> dict[str, Any]:
+    """The arguments of the figures of strength: every experiment's strength.npz."""
+    arrays = {number: read_npz(path) for number, path in zip(settings.experiments, files.strength, strict=True)}
+    return {"strengths": arrays, "titles": titles(settings)}
 
 
 def chosen(strengths: dict[int, Arrays], wanted: int) -> list[int]:
@@ -97,3 +112,33 @@ def scatter_figure(strengths: dict[int, Arrays], experiments: list[int], titles:
     figure.supxlabel("datamodel estimate (logits per poisoned example)")
     figure.supylabel(f"measured strength{space}(logits per poisoned example)")
     return figure
+
+
+def rises(strengths: dict[int, Arrays], experiments: Iterable[int]) -> str:
+    """Of k-output curves: least-squares slopes of the group means, in logits for each further poisoned example."""
+    slopes = {}
+    for number in experiments:
+        arrays = strengths[number]
+        known = np.isfinite(arrays["g_poisoned"]) & np.isfinite(arrays["g_clean"])
+        poisoned, clean = (fit_line(arrays["k"][known], arrays[f"g_{group}"][known])[0] for group in ("poisoned", "clean"))
+        slopes[number] = f"{poisoned:+.3f} / {clean:+.3f}"
+    return (
+        "Change of the mean margin of poisoned / clean examples with every further poisoned example in the subset, in logits, "
+        f"{by(slopes)}: {listed(slopes)}."
+    )
+
+
+def agreement(strengths: dict[int, Arrays], experiments: Iterable[int]) -> str:
+    """Of scatters: slope and correlation of measured on estimated strength."""
+    parts = {}
+    for number in experiments:
+        arrays = strengths[number]
+        x, y, poisoned = arrays["estimate_half"], arrays["measured_half"], arrays["poisoned"]
+        (slope, _, r), (_, _, everyone) = fit_line(x[poisoned], y[poisoned]), fit_line(x, y)
+        parts[number] = f"{slope:.2f} / {r:.2f} / {everyone:.2f}"
+    return f"Slope among the poisoned / correlation among the poisoned / among all examples, {by(parts)}: {listed(parts)}."
+
+
+def by(parts: dict[int, str]) -> str:
+    """ "by experiment" or "in experiment 5"."""
+    return "by experiment" if len(parts) > 1 else f"in experiment {min(parts)}"

@@ -28,8 +28,7 @@ def train_shard(
     training: dict[str, Any],
     extractor: Extractor | None = None,
     device: str = "cpu",
-    progress: Progress | None = None,
-) -> ShardWriter:
+) -> None:
     """Trains the models ``models[0]`` to ``models[1] - 1``, each on its own random subset, and stores all margins.
 
     Model i depends on (root, alpha, i) only. Blocks always have ``models_at_once`` models, the last one filled up with models
@@ -40,11 +39,6 @@ def train_shard(
         path: where the margins file will stand; its partial file is taken up if there is one.
         training: the configuration's section of that name, for one attack (see ``config.training_of``).
         extractor: what the networks take in place of images, if anything.
-        progress: of the job that the shard belongs to; none for one of its own.
-
-    Returns:
-        The writer, holding all rows but not finished: call ``finish`` on it with the manifest. Its ``settings`` hold ``data``,
-        the ``fingerprint`` of what was trained on.
     """
     settings = {"root": str(root), "alpha": alpha, "models": list(models), "training": training}
     settings["data"] = fingerprint(images, labels, extractor)
@@ -52,8 +46,7 @@ def train_shard(
     kind = trainer(training, device)
     x = kind.prepare(extract(images, extractor) if extractor else images)
     y, block = torch.from_numpy(labels).to(device), kind.models_at_once
-    progress = progress or Progress(writer.models)
-    first = writer.done // block * block
+    progress, first = Progress(writer.models), writer.done // block * block
     progress.found(first)
     for start in range(first, writer.models, block):
         indices = range(models[0] + start, models[0] + start + block)
@@ -62,7 +55,17 @@ def train_shard(
         trained = kind.train(x, y, subsets, streams)
         writer.append(start, trained.margins(x, y).half().cpu().numpy())
         progress.add(min(block, writer.models - start))
-    return writer
+    writer.finish(
+        {
+            "models": list(models),
+            "alpha": alpha,
+            "root": str(root),
+            "settings": digest(training),
+            "data": settings["data"],
+            "device": device_name(device),
+            "seconds": round(writer.seconds, 2),
+        }
+    )
 
 
 def fingerprint(images: np.ndarray, labels: np.ndarray, extractor: Extractor | None) -> str:
@@ -74,43 +77,6 @@ def fingerprint(images: np.ndarray, labels: np.ndarray, extractor: Extractor | N
         return digest_arrays(images, labels)
     arrays = {name: digest_arrays(buffer.numpy()) for name, buffer in extractor.named_buffers()}
     return digest([digest_arrays(images, labels), asdict(extractor.settings), arrays])
-
-
-def train_shards(
-    sets: list[tuple[np.ndarray, np.ndarray]],
-    paths: list[str],
-    roots: list[int],
-    *,
-    alpha: float,
-    models: tuple[int, int],
-    training: dict[str, Any],
-    extractors: list[Extractor] | None = None,
-    device: str = "cpu",
-) -> None:
-    """One shard for each of several training sets (the seeds of an experiment); the files appear together at the end.
-
-    See ``train_shard``. A job that is killed keeps the partial files of all its sets.
-
-    Args:
-        sets: images and labels. extractors: one for each of them, if the networks take features.
-    """
-    progress = Progress(len(sets) * (models[1] - models[0]))
-    shared = {"alpha": alpha, "models": models, "training": training, "device": device, "progress": progress}
-    writers = []
-    for (images, labels), path, root, extractor in zip(sets, paths, roots, extractors or [None] * len(sets), strict=True):
-        writers.append(train_shard(images, labels, path, root=root, extractor=extractor, **shared))
-    for writer, root in zip(writers, roots, strict=True):
-        writer.finish(
-            {
-                "models": list(models),
-                "alpha": alpha,
-                "root": str(root),
-                "settings": digest(training),
-                "data": writer.settings["data"],
-                "device": device_name(device),
-                "seconds": round(writer.seconds, 2),
-            }
-        )
 
 
 @dataclass(frozen=True)

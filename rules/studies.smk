@@ -1,0 +1,103 @@
+# Questions beside the paper's tables: what the choices cost and gain (configuration, section `comparisons`), and its Figure 2.
+def comparison_settings(w):
+    """What a comparison is called with; a rule is given by its name, and may get fewer restarts."""
+    settings = {key: value for key, value in COMPARISONS[w.comparison].items() if key != "experiments"}
+    if "rule" in settings:
+        settings["rule"] = config["rules"][settings["rule"]] | {"restarts": settings.pop("restarts")}
+    return settings
+
+
+rule compare:
+    input:
+        margins=lambda w: planned(rules.train.output.margins, [w.experiment], alpha=percents(w.experiment)[-1], seed=w.seed),
+        poison=rules.poison.output.poison,
+        images=rules.images.output.images,
+    output:
+        "results/{dataset}/comparisons/{comparison}/exp{experiment}-seed{seed}.csv",
+    log:
+        "results/{dataset}/logs/compare/exp{experiment}-seed{seed}-{comparison}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/compare/exp{experiment}-seed{seed}-{comparison}.tsv"
+    conda:
+        "../environment.yml"
+    params:
+        settings=comparison_settings,
+        removed=lambda w: EXPERIMENTS[int(w.experiment)]["removed"],
+        target_class=config["target_class"],
+    script:
+        "../scripts/compare.py"
+
+
+rule comparison_table:
+    input:
+        lambda w: planned(
+            rules.compare.output,
+            [e for e in COMPARISONS[w.comparison]["experiments"] if e in ATTACKED],
+            comparison=w.comparison,
+        ),
+    output:
+        table="results/{dataset}/tables/{comparison}.csv",
+        seeds="results/{dataset}/tables/{comparison}_seeds.csv",
+    log:
+        "results/{dataset}/logs/comparison_table/{comparison}.log",
+    conda:
+        "../environment.yml"
+    script:
+        "../scripts/comparison_table.py"
+
+
+# Figure 2 (paper, section 2.1): what a plausible object and a piece of a natural image move, and whether detection flags the object.
+# The images with the object, their models, datamodels and scores are made by the rules of every other experiment.
+rule moved:
+    """Networks trained with the object on more and more images, and without; tested with the object and with the pattern."""
+    input:
+        images=rules.images.output.images,
+        features=FITTED,
+    output:
+        rows="results/{dataset}/figure2/seed{seed}.csv",
+        pictures="results/{dataset}/figure2/seed{seed}.npz",
+    log:
+        "results/{dataset}/logs/moved/seed{seed}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/moved/seed{seed}.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        gpu=int(config["device"] != "cpu"),
+    params:
+        attack=lambda w: attack_of(config, FIGURE2),
+        removed=PLANNED.get(FIGURE2, {}).get("removed"),
+        counts=config.get("figure2", {}).get("counts"),
+        natural=config.get("figure2", {}).get("natural"),
+        tested=config.get("figure2", {}).get("tested"),
+        training=lambda w: training_of(config, FIGURE2),
+        features=config.get("features"),
+        models=config["deployed"]["models"],
+        device=config["device"],
+    script:
+        "../scripts/moved.py"
+
+
+rule figure2_table:
+    """The numbers of Figure 2, with those of the detection of the object."""
+    input:
+        moved=expand(rules.moved.output.rows, seed=SEEDS, allow_missing=True),
+        images=expand(rules.images.output.images, seed=SEEDS, allow_missing=True),
+        poison=lambda w: planned(rules.poison.output.poison, OBJECT),
+        weights=lambda w: planned(rules.datamodel.output.weights, OBJECT),
+        detection=lambda w: planned(rules.detect.output.detection, OBJECT),
+        control=lambda w: planned(CONTROL, OBJECT),
+    output:
+        table="results/{dataset}/tables/figure2.csv",
+        seeds="results/{dataset}/tables/figure2_seeds.csv",
+    log:
+        "results/{dataset}/logs/figure2_table/all.log",
+    conda:
+        "../environment.yml"
+    params:
+        removed=PLANNED.get(FIGURE2, {}).get("removed"),
+        target_class=config.get("figure2", {}).get("target_class"),
+        rules=RULES,
+        seeds=SEEDS,
+    script:
+        "../scripts/figure2_table.py"

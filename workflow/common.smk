@@ -1,0 +1,67 @@
+# What the rules share: which jobs the configuration asks for, and the files that belong together. Where a file lies stands in the
+# rule that makes it. Included by the Snakefile, whose names it uses.
+
+from snakemake.io import strip_wildcard_constraints
+
+# Figure 2's experiment goes through the same rules as the others, but is in none of their tables.
+PLANNED = EXPERIMENTS | figure2_experiment(config)
+OBJECT = list(figure2_experiment(config))
+# Where images are few, starting a job costs more than the work of some rules: one job then makes all experiments of a seed.
+JOINED = config["images"]["train"] <= 10_000
+JOB = "seed{seed}" if JOINED else "exp{experiment}-seed{seed}"
+
+
+def together(path):
+    """The files of every experiment where one job makes them together, else the one of the wildcard."""
+    return expand(path, experiment=EXPERIMENTS, allow_missing=True) if JOINED else [path]
+
+
+def experiments_of(wildcards):
+    """The experiments that a job makes: all where it makes them together, else the one of its wildcard."""
+    return [int(wildcards.experiment)] if "experiment" in wildcards.keys() else list(EXPERIMENTS)
+
+
+def percents(experiment):
+    """The subset fractions of an experiment in percent; the last one is used for detection."""
+    return [round(100 * alpha) for alpha in PLANNED[int(experiment)]["alphas"]]
+
+
+def count_of(experiment):
+    """The number of models of an experiment; Figure 2's has one of its own."""
+    return config["figure2"]["models"] if int(experiment) == FIGURE2 else config["models"]["count"]
+
+
+def shards_of(experiment):
+    return [f"{shard:05d}" for shard in range(-(-count_of(experiment) // config["models"]["shard"]))]
+
+
+def planned(paths, experiments=tuple(PLANNED), **chosen):
+    """A rule's files for every job of the given experiments that the configuration asks for, experiment by experiment, within
+    one by subset fraction, seed and the rest."""
+    files, paths = [], [strip_wildcard_constraints(path) for path in ([paths] if isinstance(paths, str) else paths)]
+    for experiment in experiments:
+        keys = {"dataset": DATASET, "experiment": experiment, "alpha": percents(experiment), "seed": SEEDS}
+        keys |= {"detector": RULES, "defense": BASELINES, "shard": shards_of(experiment), "comparison": list(COMPARISONS)}
+        files += expand(paths, **(keys | chosen))
+    return list(dict.fromkeys(files))
+
+
+def at(place, paths, **chosen):
+    """A rule's files of every attack at one of its subset fractions: 0 is the first, which most figures show, -1 is detection's."""
+    files = [file for e in ATTACKED for file in planned(paths, [e], alpha=percents(e)[place], **chosen)]
+    return list(dict.fromkeys(files))
+
+
+def is_adversarial(experiment):
+    return PLANNED[int(experiment)]["attack"] == "clean_label_adversarial"
+
+
+def rules_of(experiment):
+    """The rules that an experiment's scores are made by; Figure 2's have fewer restarts."""
+    fewer = {"restarts": config["figure2"]["restarts"]} if int(experiment) == FIGURE2 else {}
+    return {name: rule | fewer for name, rule in config["rules"].items()}
+
+
+# What tables and figures need to know of the experiments, so that other changes do not rerun them.
+SHOWN = {e: {key: experiment[key] for key in ("attack", "trigger", "alphas")} for e, experiment in EXPERIMENTS.items()}
+SHOWN_ATTACKED = {e: SHOWN[e] for e in ATTACKED}
