@@ -8,7 +8,7 @@ def test_the_answer_and_the_results_are_those_of_the_committed_tables(monkeypatc
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
     import readme
 
-    assert len(readme.PAGES) == 5
+    assert {"README.md", "findings.md"} <= {page.name for page in readme.PAGES}
     for page in readme.PAGES:
         assert readme.fresh(page.read_text()) == page.read_text()
     text = (ROOT / "README.md").read_text()
