@@ -41,7 +41,7 @@ report: .venv/.ready
 test: .venv/.ready
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
-	$(BIN)/python -m snakefmt --check Snakefile rules
+	$(BIN)/python -m snakefmt --check Snakefile rules workflow
 	$(BIN)/python -m pytest
 
 # Do the numbers depend on the processor? Half an hour on two cores; not part of the tests.

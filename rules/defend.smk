@@ -14,9 +14,9 @@ rule representations:
     output:
         together(REPRESENTATIONS),
     log:
-        "results/{dataset}/logs/representations/" + JOB + ".log",
+        f"results/{{dataset}}/logs/representations/{JOB}.log",
     benchmark:
-        "results/{dataset}/benchmarks/representations/" + JOB + ".tsv"
+        f"results/{{dataset}}/benchmarks/representations/{JOB}.tsv"
     conda:
         "../environment.yml"
     resources:
@@ -41,9 +41,9 @@ rule baseline:
         removed=together(REMOVED),
         score=together(SUSPICION),
     log:
-        "results/{dataset}/logs/baseline/" + JOB + "-{defense}.log",
+        f"results/{{dataset}}/logs/baseline/{JOB}-{{defense}}.log",
     benchmark:
-        "results/{dataset}/benchmarks/baseline/" + JOB + "-{defense}.tsv"
+        f"results/{{dataset}}/benchmarks/baseline/{JOB}-{{defense}}.tsv"
     wildcard_constraints:
         defense="|".join(BASELINES) or "no",
     conda:
@@ -59,11 +59,6 @@ rule baseline:
         device=config["device"],
     script:
         "../scripts/baseline.py"
-
-
-def detection_of(w, path):
-    """What a rule of detection made at the subset fraction that is used for removal."""
-    return planned(path, [w.experiment], alpha=percents(w.experiment)[-1], seed=w.seed, detector=w.defense)[0]
 
 
 rule defend:

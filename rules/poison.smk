@@ -99,9 +99,9 @@ rule beton:
     output:
         together(BETON),
     log:
-        "results/{dataset}/logs/beton/" + JOB + ".log",
+        f"results/{{dataset}}/logs/beton/{JOB}.log",
     benchmark:
-        "results/{dataset}/benchmarks/beton/" + JOB + ".tsv"
+        f"results/{{dataset}}/benchmarks/beton/{JOB}.tsv"
     conda:
         "../environment.yml"
     script:

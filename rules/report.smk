@@ -1,27 +1,12 @@
 # Tables and numbers -> figures, the answer (config/published.yaml), the readable summary, cost and provenance, the report.
-def single(path, **values):
-    """A path with values for some of its wildcards."""
-    return expand(path, **values, allow_missing=True)[0]
-
-
 SOURCE = single(rules.images.output.source, seed=SEEDS[0])
-# A part of the experiments (key `only`) is run without Figure 2; comparisons but `compute` are made on request.
-UNPLANTED = rules.figure2_table.output if OBJECT and "only" not in config else []
+# Comparisons but `compute` are made on request.
 COMPARED = expand(rules.comparison_table.output, comparison=["compute"] if "compute" in COMPARISONS else [], allow_missing=True)
-
-
-def first(path):
-    """What most figures show, as in the paper: the first seed and subset fraction of every attack."""
-    return at(0, path, seed=SEEDS[:1])
-
-
-def compute(comparison):
-    return {"table": single(rules.comparison_table.output.table, comparison=comparison)}
 
 
 STRENGTHS = {"strength": first(rules.strength.output.strength)}
 # Every figure: what it is drawn from, and what of the configuration it needs beside the experiments. A module of the same name in
-# src/rethinking_backdoors/figures loads, draws and says it; workflow/report holds its caption.
+# src/rethinking_backdoors/figures loads, draws and says it; its caption is workflow/report/NAME.rst or else the module's docstring.
 FIGURES = {
     "figure2": (
         {
@@ -86,10 +71,6 @@ for name, (files, settings) in FIGURES.items():
             "../scripts/figure.py"
 
 
-def caption_of(name):
-    return f"{workflow.basedir}/workflow/report/{name.removesuffix('_full')}.rst"
-
-
 rule verification:
     """Did it replicate? Every published number beside ours, and the paper's claims."""
     input:
@@ -138,7 +119,7 @@ rule summary:
 
 
 # What a run makes for its reader, with every number of every seed that `check` compares with the reference.
-NUMBERS = [*rules.tables.output, rules.verification.output.evidence, *UNPLANTED, *COMPARED]
+NUMBERS = [*rules.tables.output, rules.verification.output.evidence, *rules.figure2_table.output * bool(UNPLANTED), *COMPARED]
 DRAWINGS = expand("figures/{dataset}/{figure}.{kind}", figure=DRAWN, kind=["png", "pdf"], allow_missing=True)
 
 
@@ -182,7 +163,7 @@ rule verify:
         expand(rules.verification.output, dataset=DATASET),
 
 
-# The report: its sections, and the tables (.csv) and figures (.png) that each shows. Whatever is added here needs a caption
+# The report: its sections, and the tables and figures that each shows. A table that is added here needs a caption
 # workflow/report/NAME.rst, and in findings the sentence on what came out.
 SECTIONS = {
     "1 Did it replicate": ["claims", "verification"],
@@ -194,24 +175,8 @@ SECTIONS = {
     "7 Compute": [*["compute", "figure10"] * bool(COMPARED), "cost"],
     "8 Features that nobody planted": ["figure2"] * bool(UNPLANTED),
 }
+SECTIONS["9 More figures"] = [name for name in DRAWN if name not in sum(SECTIONS.values(), [])]
 REPORTED = [name for names in SECTIONS.values() for name in names]
-
-
-def reported(name):
-    """The file of a table or figure in the report."""
-    if name.startswith("figure"):
-        return PICTURE.format(dataset=DATASET, figure=name)
-    place = "" if name in ("claims", "verification", "cost") else "tables/"
-    return f"results/{DATASET}/{place}{name}.csv"
-
-
-def in_report(name):
-    """The page of a table or figure, flagged for the report: its section, its title, and its caption with what came out."""
-    with open(caption_of(name), encoding="utf-8") as file:
-        title = file.readline().strip()
-    section = next(section for section, names in SECTIONS.items() if name in names)
-    whole = os.path.abspath(f"results/{DATASET}/report/{name}.rst")  # Snakemake looks for captions beside the Snakefile
-    return report(f"results/{DATASET}/report/{name}.html", caption=whole, category=section, labels={"table or figure": title})
 
 
 rule pages:

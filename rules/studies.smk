@@ -1,12 +1,4 @@
 # Questions beside the paper's tables: what the choices cost and gain (configuration, section `comparisons`), and its Figure 2.
-def comparison_settings(w):
-    """What a comparison is called with; a rule is given by its name, and may get fewer restarts."""
-    settings = {key: value for key, value in COMPARISONS[w.comparison].items() if key != "experiments"}
-    if "rule" in settings:
-        settings["rule"] = config["rules"][settings["rule"]] | {"restarts": settings.pop("restarts")}
-    return settings
-
-
 rule compare:
     input:
         margins=lambda w: planned(rules.train.output.margins, [w.experiment], alpha=percents(w.experiment)[-1], seed=w.seed),

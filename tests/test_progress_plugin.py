@@ -96,8 +96,8 @@ def test_snakemakes_own_messages_are_left_to_its_log_file_but_for_errors(capsys)
     handler.emit(record(message="RuleException:\nCalledProcessError in file x", level=logging.ERROR))
     assert capsys.readouterr().err == ""
     handler.emit(record(event="run_info", stats={"train": 1, "total": 1}))
-    handler.emit(record(event="job_info", jobid=3, rule_name="train", wildcards={"e": "5"}))
-    assert handler.run.doing() == "train (e 5)"
+    handler.emit(record(event="job_info", jobid=3, rule_name="train", wildcards={"dataset": "digits", "experiment": "5"}))
+    assert handler.run.doing() == "train (experiment 5)"
     handler.emit(record(event="job_finished", job_id=3))
     handler.emit(record(message="WorkflowError: no such file", level=logging.ERROR))
     handler.emit(record(message="Complete log(s): here"))

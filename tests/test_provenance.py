@@ -18,17 +18,20 @@ def test_time_is_counted_once_and_pauses_not_at_all(tmp_path):
 
 def test_only_the_present_configuration_s_jobs_count_and_each_once(tmp_path):
     """A shard of an earlier, finer cut and an experiment that is gone lie in the folder too; one job was made twice."""
-    lines = {"5-50-00000": [7.0, 3.0], "5-50-00001": [4.0], "9-50-00000": [100.0], "6-50-00000": [2.0]}
+    lines = {"exp5-seed0-00000": [7.0, 3.0], "exp5-seed0-00001": [4.0], "exp9-seed0-00000": [100.0], "exp5-seed3-00000": [2.0]}
     for name, seconds in lines.items():
         path = tmp_path / "train" / f"{name}.tsv"
         path.parent.mkdir(exist_ok=True)
         rows = [f"{s}\t0:00:07\t{100 * s}\t-\t-\t-\t-\t-\t-\t{2 * s}" for s in seconds]
         header = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time"
         path.write_text("\n".join([header, *rows, ""]))
-    current = [tmp_path / "train" / f"{name}.tsv" for name in ("5-50-00000", "6-50-00000", "7-50-00000", "5-50-00000")]
-    table = cost(current).set_index("experiment")
-    assert table.loc["5"].tolist() == ["train", "all", 1, 3.0, 6.0, 300.0]
-    assert table.loc["6"].tolist() == ["train", "all", 1, 2.0, 4.0, 200.0]
+    current = [
+        tmp_path / "train" / f"{name}.tsv"
+        for name in ("exp5-seed0-00000", "exp5-seed3-00000", "exp7-seed0-00000", "exp5-seed0-00000", "all")
+    ]
+    table = cost(current).set_index(["experiment", "seed"])
+    assert table.loc[("5", "0")].tolist() == ["train", 1, 3.0, 6.0, 300.0]
+    assert table.loc[("5", "3")].tolist() == ["train", 1, 2.0, 4.0, 200.0]
     assert len(table) == 2
 
 

@@ -6,6 +6,8 @@ from snakemake.io import strip_wildcard_constraints
 # Figure 2's experiment goes through the same rules as the others, but is in none of their tables.
 PLANNED = EXPERIMENTS | figure2_experiment(config)
 OBJECT = list(figure2_experiment(config))
+# A part of the experiments (key `only`) is run without it.
+UNPLANTED = OBJECT if "only" not in config else []
 # Where images are few, starting a job costs more than the work of some rules: one job then makes all experiments of a seed.
 JOINED = config["images"]["train"] <= 10_000
 JOB = "seed{seed}" if JOINED else "exp{experiment}-seed{seed}"
@@ -35,7 +37,7 @@ def shards_of(experiment):
     return [f"{shard:05d}" for shard in range(-(-count_of(experiment) // config["models"]["shard"]))]
 
 
-def planned(paths, experiments=tuple(PLANNED), **chosen):
+def planned(paths, experiments=(*EXPERIMENTS, *UNPLANTED), **chosen):
     """A rule's files for every job of the given experiments that the configuration asks for, experiment by experiment, within
     one by subset fraction, seed and the rest."""
     files, paths = [], [strip_wildcard_constraints(path) for path in ([paths] if isinstance(paths, str) else paths)]
@@ -60,6 +62,37 @@ def rules_of(experiment):
     """The rules that an experiment's scores are made by; Figure 2's have fewer restarts."""
     fewer = {"restarts": config["figure2"]["restarts"]} if int(experiment) == FIGURE2 else {}
     return {name: rule | fewer for name, rule in config["rules"].items()}
+
+
+def training_set(w):
+    """The .beton file, or images and poison where the configuration reads no .beton; Figure 2's few models never do."""
+    if config["loader"] == "ffcv" and int(w.experiment) != FIGURE2:
+        return {"beton": BETON}
+    return {"images": rules.images.output.images, "poison": rules.poison.output.poison}
+
+
+def models_of(w):
+    """The first model of a shard and the one behind its last."""
+    size = config["models"]["shard"]
+    return [int(w.shard) * size, min((int(w.shard) + 1) * size, count_of(w.experiment))]
+
+
+def margins_of(w):
+    """Every shard of one experiment, seed and subset fraction."""
+    return planned(rules.train.output.margins, [w.experiment], seed=w.seed, alpha=w.alpha)
+
+
+def detection_of(w, path):
+    """What a rule of detection made at the subset fraction that is used for removal."""
+    return planned(path, [w.experiment], alpha=percents(w.experiment)[-1], seed=w.seed, detector=w.defense)[0]
+
+
+def comparison_settings(w):
+    """What a comparison is called with; a rule is given by its name, and may get fewer restarts."""
+    settings = {key: value for key, value in COMPARISONS[w.comparison].items() if key != "experiments"}
+    if "rule" in settings:
+        settings["rule"] = config["rules"][settings["rule"]] | {"restarts": settings.pop("restarts")}
+    return settings
 
 
 # What tables and figures need to know of the experiments, so that other changes do not rerun them.

@@ -1,5 +1,6 @@
 """The pages of the report: captions with what came out, and each table and figure on a page of its own that needs no network."""
 
+import ast
 import base64
 import html
 import re
@@ -18,6 +19,15 @@ td { border-bottom: 1px solid #e4e8ee; white-space: nowrap; } td.number { text-a
 tr.first td { border-top: 2px solid #9aa5b1; }"""
 
 
+def caption(path: str | Path) -> str:
+    """A caption file's text; of a module, which a figure without a caption file has, its docstring in the same form."""
+    text = Path(path).read_text(encoding="utf-8")
+    if Path(path).suffix != ".py":
+        return text
+    title, _, body = (ast.get_docstring(ast.parse(text)) or Path(path).stem).partition("\n")
+    return f"{title}\n{'=' * len(title)}\n\n{body.strip()}\n"
+
+
 def split(text: str) -> tuple[str, str]:
     """Title and body of a caption file: a title, a line of equals signs, and paragraphs that both rst and Markdown read alike."""
     title, _, body = text.split("\n", 2)
@@ -33,14 +43,14 @@ def captions(paths: list[str], tables: dict[str, pd.DataFrame], found: list[str]
     """The whole captions by name of table or figure, each with what came out.
 
     Args:
-        paths: caption files. tables: the run's tables by name. found: files with what came out of figures.
+        paths: caption files (see ``caption``). tables: the run's tables by name. found: files with what came out of figures.
     """
     figures = {Path(path).stem: Path(path).read_text(encoding="utf-8") for path in found}
     texts = {}
     for path in paths:
         name = Path(path).stem
         here = findings.TABLES[name](tables) if name in findings.TABLES else figures.get(name, "")
-        texts[name] = completed(Path(path).read_text(encoding="utf-8"), here)
+        texts[name] = completed(caption(path), here)
     return texts
 
 

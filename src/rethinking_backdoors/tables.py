@@ -12,7 +12,6 @@ from rethinking_backdoors.detection.scores import ranking
 from rethinking_backdoors.io import read_json, read_npz
 from rethinking_backdoors.metrics import auroc, precision_at_p
 
-TABLES = ("table1", "table2", "table3", "table4", "table6", "defenses")
 COUNTS = ("removed", "left", "told_poisoned")  # endings of columns that are no percentages
 COLUMNS = ["table", "experiment", "row", "column", "seed", "value"]
 Row = tuple[str, str, str, float]

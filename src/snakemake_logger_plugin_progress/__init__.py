@@ -45,8 +45,8 @@ class Run:
         self.total = self.planned.total()
 
     def start(self, job: int, rule: str, wildcards: dict[str, str]) -> None:
-        """A job begins."""
-        values = [f"{key} {value}" for key, value in wildcards.items()]
+        """A job begins; the data set, which all jobs share, is not said."""
+        values = [f"{key} {value}" for key, value in wildcards.items() if key != "dataset"]
         self.names[job] = rule, " ".join([rule, f"({', '.join(values)})"] if values else [rule])
         self.running[job] = self.now()
 

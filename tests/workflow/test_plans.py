@@ -38,7 +38,7 @@ def test_the_answer_can_be_asked_for_alone_and_of_a_part(tmp_path):
     code, text = snakemake(tmp_path, "verify", "--dry-run", "--quiet", "rules", config=variant(tmp_path, part))
     assert code == 0, text
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE))
-    assert (jobs["evidence"], jobs["verification"], jobs["train"]) == ("1", "1", "2")
+    assert (jobs["evidence"], jobs["verification"], jobs["train"]) == ("2", "1", "4")
     assert not {"figure3", "summary", "record"} & set(jobs)
 
 
@@ -183,11 +183,11 @@ def test_scripts_fit_on_the_configured_device(tmp_path, name, monkeypatch):
     write_array(tmp_path / "0.npy", drawn, {"models": [0, 20], "root": "1", "alpha": 0.5, "settings": "x", "data": "y"})
     write_npz(tmp_path / "poison.npz", index=np.arange(3))
     job = SimpleNamespace(
-        input=SimpleNamespace(margins=[tmp_path / "0.npy"], poison=[tmp_path / "poison.npz"]),
-        params=SimpleNamespace(estimator="difference", device="cuda:1", seeds=[0], rules={"ours": {}}, permutations=1),
+        input=SimpleNamespace(margins=[tmp_path / "0.npy"], poison=tmp_path / "poison.npz"),
+        params=SimpleNamespace(estimator="difference", device="cuda:1", rules={"ours": {}}, permutations=1),
         log=[tmp_path / "log"],
     )
-    job.output = SimpleNamespace(weights=["W.npy"], strength=["s.npz"]) if name != "control" else ["c.npz"]
+    job.output = SimpleNamespace(weights="W.npy", strength="s.npz") if name != "control" else ["c.npz"]
     with pytest.raises(SystemExit):
         runpy.run_path(str(ROOT / f"scripts/{name}.py"), {"snakemake": job})
     assert asked == [{"device": "cuda:1"}]

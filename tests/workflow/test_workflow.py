@@ -90,15 +90,23 @@ def defend(examples, settings, oracle, rng):
 """
 
 
-def test_a_sixth_defense_is_one_file_and_one_line(folder, tmp_path):
-    """As the README says; in a copy of the workflow, on a copy of the run."""
+@pytest.fixture
+def copies(folder, tmp_path):
+    """A copy of the workflow, and one of the run."""
     copy, run = tmp_path / "copy", tmp_path / "run"
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for name in ("rules", "scripts", "src", "workflow", "profiles"):
         shutil.copytree(ROOT / name, copy / name, ignore=ignored, symlinks=True)
-    for name in ("Snakefile", "environment.yml"):
-        shutil.copy(ROOT / name, copy)
+    for name in ("Snakefile", "environment.yml", "config/published.yaml"):
+        (copy / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, copy / name)
     shutil.copytree(folder, run)
+    return copy, run
+
+
+def test_a_sixth_defense_is_one_file_and_one_line(copies, tmp_path):
+    """As the README says."""
+    copy, run = copies
     (copy / "src/rethinking_backdoors/defenses/at_random.py").write_text(SIXTH)
 
     def one_line(config):
@@ -115,6 +123,43 @@ def test_a_sixth_defense_is_one_file_and_one_line(folder, tmp_path):
         "representations": 0,
         "train": 0,
     }
+
+
+TWELFTH = '''"""Figure 12: how many examples are poisoned
+
+**What to look at.** The bars.
+"""
+from rethinking_backdoors.figures import style
+from rethinking_backdoors.io import read_npz
+
+def load(files, settings):
+    poisons = zip(settings.experiments, files.poison, strict=True)
+    return {"counts": {number: len(read_npz(path, "index")["index"]) for number, path in poisons}}
+
+@style.theme()
+def draw(counts):
+    figure = style.canvas(3, 2)
+    figure.subplots().bar([str(number) for number in counts], counts.values())
+    return figure
+
+def say(counts):
+    return f"{sum(counts.values())} in all."
+'''
+
+
+def test_a_figure_is_one_file_and_one_line(copies):
+    copy, run = copies
+    (copy / "src/rethinking_backdoors/figures/figure12.py").write_text(TWELFTH)
+    rules, line = copy / "rules/report.smk", '    "figure12": ({"poison": first(rules.poison.output.poison)}, {}),\n'
+    rules.write_text(rules.read_text().replace('    "figure11": (\n', line + '    "figure11": (\n'))
+    code, text = snakemake(run, "figures/tiny/figure12.png", RESULTS / "report/figure12.html", snakefile=copy / "Snakefile")
+    assert code == 0, text[-3000:]
+    assert text.count("rule figure12:") == 1
+    assert "rule poison:" not in text
+    assert (run / "figures/tiny/figure12.pdf").is_file()
+    page = (run / RESULTS / "report/figure12.html").read_text()
+    assert "<h1>Figure 12: how many examples are poisoned</h1>" in page
+    assert "<p><b>Here.</b> 30 in all.</p>" in page
 
 
 def test_the_answer_misses_nothing_of_a_run_with_two_of_the_papers_experiments(folder):
@@ -256,8 +301,8 @@ def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(folder, tmp_
         config["experiments"][1]["removed"] = 0.1
 
     plan = planned(folder, config=variant(tmp_path, remove_less))
-    assert plan["defend"] == 2
-    assert plan["retrain"] == 1
+    assert plan["defend"] == 4
+    assert plan["retrain"] == 2
     # Comparisons count the poison that is left after removal.
     compared = {"compare", "comparison_table", "figure10"}
     after = {"defend", "retrain", "numbers", "tables", "verification", "summary", "record"}
@@ -271,7 +316,7 @@ def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(folder, tmp_
     assert "datamodel" not in plan
     # Four settings by one rule, one of them without an attack; the control runs both rules.
     # Figure 2 has a number of restarts of its own.
-    assert (plan["detect"], plan["control"], plan["defend"]) == (4, 3, 3)
+    assert (plan["detect"], plan["control"], plan["defend"]) == (8, 6, 6)
     assert not {"representations", "baseline"} & set(plan)
 
     def other_defense(config):
@@ -279,9 +324,9 @@ def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(folder, tmp_
 
     plan = planned(folder, config=variant(tmp_path, other_defense))
     after = {
-        "baseline": 3,
-        "retrain": 3,
-        "seeds_table": 1,
+        "baseline": 2,
+        "retrain": 6,
+        "numbers": 2,
         "tables": 1,
         "verification": 1,
         "summary": 1,
@@ -294,8 +339,30 @@ def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(folder, tmp_
         config["training"]["epochs"] = 5
 
     plan = planned(folder, config=variant(tmp_path, other_training))
-    assert plan["train"] == 10
+    assert plan["train"] == 20
     assert not {"images", "adversary", "poison", "beton"} & set(plan)
+
+
+def test_another_seed_makes_that_seed_and_the_tables_and_nothing_else(folder, tmp_path):
+    def three_seeds(config):
+        config["seeds"] = [0, 3, 7]
+
+    plan = planned(folder, config=variant(tmp_path, three_seeds))
+    of_seed = {"images": 1, "adversary": 1, "poison": 4, "train": 10, "datamodel": 5, "detect": 10, "control": 4, "strength": 3}
+    of_seed |= {"representations": 1, "baseline": 4, "defend": 6, "retrain": 3, "evidence": 3, "numbers": 1}
+    of_seed |= {"compare": 2, "moved": 1}
+    of_all = [
+        "tables",
+        "comparison_table",
+        "figure2_table",
+        "verification",
+        "summary",
+        "record",
+        "figure2",
+        "figure10",
+        "figure11",
+    ]
+    assert {name: count for name, count in plan.items() if name != "all"} == of_seed | dict.fromkeys(of_all, 1)
 
 
 def test_a_truncated_file_is_named_without_a_traceback(folder):
