@@ -1,7 +1,8 @@
 from functools import partial
+from pathlib import Path
 
-from rethinking_backdoors.attacks.poisoning import poison
-from rethinking_backdoors.io import job, read_npz, write_json, write_npz
+from rethinking_backdoors.attacks.poisoning import poison, write_poison
+from rethinking_backdoors.io import job, read_npz
 from rethinking_backdoors.seeds import generator, root
 
 with job(snakemake.log[0], snakemake.params.device):
@@ -19,6 +20,4 @@ with job(snakemake.log[0], snakemake.params.device):
         perturb = partial(adversarial.perturb, network=network, device=params.device, **params.ascent)
     rng = generator(root(wildcards.dataset, int(wildcards.experiment), int(wildcards.seed)), "poison")
     made = poison(images, labels, **params.attack, rng=rng, perturb=perturb)
-    write_npz(snakemake.output.poison, index=made.index, image=made.image, label=made.label)
-    truth = {"true_label": made.true_label.tolist(), "variant": made.variant.tolist()}
-    write_json(snakemake.output.attack, {**params.attack, "seed": int(wildcards.seed), **truth})
+    write_poison(Path(snakemake.output.poison).parent, made, params.attack, int(wildcards.seed))

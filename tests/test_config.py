@@ -50,7 +50,7 @@ def test_a_shipped_configuration_is_valid(config):
         (changed("training", "peak_epoch", 10), "peak_epoch"),
         (changed("loader", "webdataset"), "loader"),
         (changed("kernels", "avx2"), "kernels"),
-        (changed("adversary", "precision", "bf16"), "adversary.precision"),
+        (changed("adversary", "precision", "fp8"), "adversary.precision"),
         (changed("dataset", "reference"), "name it otherwise"),
         (changed("only", [1, 9]), "no experiment 9"),
         (changed("comparisons", "compute", "estimators", ["median"]), "median"),

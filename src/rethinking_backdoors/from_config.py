@@ -1,5 +1,6 @@
 """One seed's training sets made from a configuration alone, with the workflow's seeds: for those who run no workflow."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -48,18 +49,17 @@ def poison_of(
     seed: int,
     images: np.ndarray,
     labels: np.ndarray,
-    extractor: features.Extractor | None,
+    adversary: Callable[[], torch.nn.Module],
     device: str,
 ) -> Poison:
-    """The poisoned examples of one experiment and seed, as the rule ``poison`` makes them; trains the adversary if it needs one.
+    """The poisoned examples of one experiment and seed, as the rule ``poison`` makes them.
 
     Args:
         images: (n, H, W, C) uint8, the clean training images. labels: (n,) int64.
-        extractor: see ``extractor_of``.
+        adversary: makes the network of ``adversary_of``; called by the adversarial attack only.
     """
     attack, perturb = attack_of(config, number), None
     if attack["attack"] == "clean_label_adversarial":
-        network = adversary_of(config, seed, images, labels, extractor, device)
-        perturb = partial(adversarial.perturb, network=network, device=device, **config["adversary"]["attack"])
+        perturb = partial(adversarial.perturb, network=adversary(), device=device, **config["adversary"]["attack"])
     rng = generator(root(config["dataset"], number, seed), "poison")
     return poison(images, labels, **attack, rng=rng, perturb=perturb)

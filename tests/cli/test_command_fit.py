@@ -54,7 +54,7 @@ def test_a_folder_of_shards_gives_the_weights_of_its_models(tmp_path, linear):
     for name, (first, end) in {"00000": (0, 150), "00001": (150, M)}.items():
         writer = ShardWriter(tmp_path / "margins" / f"{name}.npy", end - first, N, {})
         writer.append(0, values[first:end])
-        writer.finish({"models": [first, end], "root": str(seed), "alpha": 0.5, "settings": "x", "data": "y"})
+        writer.finish(first, {"root": str(seed), "alpha": 0.5, "settings": "x", "data": "y"})
     # What else may lie there: a datamodel, and what a killed job leaves behind.
     write_array(tmp_path / "margins/datamodel_ridge.npy", np.eye(N), {"estimator": "ridge"})
     np.save(tmp_path / "margins/.00002.abc.npy", values[:3])

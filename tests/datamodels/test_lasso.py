@@ -2,17 +2,21 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from sklearn import linear_model
 from worlds import linear
 
 from rethinking_backdoors.datamodels import Lasso, pack
+from rethinking_backdoors.datamodels.backend import backend
+from rethinking_backdoors.datamodels.design import Design
+from rethinking_backdoors.datamodels.proximal import Standardised
 from rethinking_backdoors.datamodels.units import mask_deviation, raw_from_standardised, standardised_from_raw
 
 DEVICES = [None, "cpu"]
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("m", [120, 40])
+@pytest.mark.parametrize("m", [120, 40, 25])
 @pytest.mark.parametrize("penalty", [0.02, 0.3])
 def test_at_one_penalty_it_is_scikit_learns_on_standardised_columns(device, m, penalty):
     masks, _, margins = linear(m, 60, 4)
@@ -99,3 +103,14 @@ def test_what_it_cannot_do_is_refused():
         Lasso().fit(masks, margins)
     with pytest.raises(ValueError, match="above 0"):
         Lasso(np.array([0.1, 0.0]))
+
+
+def test_the_standardised_gram_matrix_need_not_be_formed():
+    rng = np.random.default_rng(3)
+    masks, at = rng.random((12, 30)) < 0.5, backend("cpu")
+    masks[0], masks[1] = True, False
+    z = (masks - masks.mean(0)) / masks.std(0)
+    columns = torch.from_numpy(rng.standard_normal((30, 4)).astype(np.float32))
+    square = Standardised(Design(masks, at), masks.std(0), at)
+    assert len(square) == 30
+    assert np.allclose((square @ columns).numpy(), z.T @ (z @ columns.numpy()) / 12, atol=1e-4)

@@ -90,6 +90,7 @@ def test_one_step_is_torch_s_sgd(data):
     step.images.copy_(images)
     step.labels.copy_(labels)
     step.corners.fill_(4)
+    step.side.fill_(3)
     for rate in (0.1, 0.03):
         step.rate.fill_(rate)
         step.advance()
@@ -198,7 +199,7 @@ def test_streamed_batches_train_the_same_model_as_resident_ones(data, tmp_path):
 
     def trained(stream):
         step.reset(np.random.default_rng(5))
-        resnet_training.fit(step, stream, corners)
+        resnet_training.fit(step, RECIPE, stream, corners)
         return step.logits(torch.from_numpy(images))
 
     streamed = trained((torch.from_numpy(x), torch.from_numpy(y)) for x, y in beton.stream(tmp_path / "a.beton", orders, 8))

@@ -117,8 +117,8 @@ def test_only_tables_of_every_seed_are_read_and_as_they_are_written(tmp_path):
 
 
 def test_the_committed_reference_is_the_same_as_itself():
-    for place in (Path(__file__).parents[2] / "results/reference").iterdir():
-        numbers = check.read_reference(place)
+    for place in (Path(__file__).parents[2] / "results/reference").glob("*/provenance.json"):
+        numbers = check.read_reference(place.parent)
         compared = check.compare(numbers, numbers)
         assert len(compared) == len(numbers) > 3000
         assert set(compared["verdict"]) == {"same"}

@@ -10,7 +10,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 FACTS = yaml.safe_load((ROOT / "config/published.yaml").read_text())
 T = {2: 12.7062, 3: 4.3027, 4: 3.1824, 5: 2.7764}  # Student's t of 0.975 for so many values
-DATASETS = [path.parent.name for path in sorted((ROOT / "results/reference").glob("*/verification.csv"))]
+DATASETS = [path.parent.name for path in sorted((ROOT / "results/reference").glob("*/provenance.json"))]
 
 
 def seeds(dataset):

@@ -64,7 +64,7 @@ def train_robust(
         images: (n, H, W, C) uint8. labels: (n,) int64.
         radius, steps: of the inner ascent; its step size is 2.5 radius / steps.
     """
-    network.to(device).train()
+    place(network, device).train()
     x, y = to_unit(images, precision(network)).to(device), torch.from_numpy(labels).to(device)
     optimizer = torch.optim.SGD(network.parameters(), lr=learning_rate, momentum=0.9, weight_decay=5e-4)
     total = epochs * (len(x) // batch_size)
@@ -80,6 +80,11 @@ def train_robust(
             optimizer.step()
             schedule.step()
     return network.eval()
+
+
+def place(network: torch.nn.Module, device: str) -> torch.nn.Module:
+    """The network on a device; on a GPU with channels last, as ``to_unit`` makes its images."""
+    return network.to(device, memory_format=torch.channels_last) if device.startswith("cuda") else network.to(device)
 
 
 def precision(network: torch.nn.Module) -> torch.dtype:
@@ -100,4 +105,4 @@ def to_bytes(images: torch.Tensor) -> np.ndarray:
 def perturb(images: np.ndarray, labels: np.ndarray, network: torch.nn.Module, device: str = "cpu", **ascent: float) -> np.ndarray:
     """``ascend`` on bytes: (p, H, W, C) uint8 images with labels (p,) in, perturbed images of the same shape and type out."""
     x, y = to_unit(images, precision(network)).to(device), torch.from_numpy(labels).to(device)
-    return to_bytes(ascend(network.to(device), x, y, **ascent))
+    return to_bytes(ascend(place(network, device), x, y, **ascent))

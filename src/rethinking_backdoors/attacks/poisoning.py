@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from rethinking_backdoors.attacks.objects import Object, paste
 from rethinking_backdoors.attacks.triggers import Trigger, stamp_train
-from rethinking_backdoors.io import InputError, read_npz
+from rethinking_backdoors.io import InputError, read_npz, write_json, write_npz
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,13 @@ def poisoned_set(
     images, labels = images.copy(), labels.copy()
     images[index], labels[index] = image, label
     return images, labels
+
+
+def write_poison(folder: Path, made: Poison, attack: dict[str, Any], seed: int) -> None:
+    """``poison.npz``, what replaces what, and ``attack.json``, the attack as ``config.attack_of`` has it and the truth."""
+    write_npz(folder / "poison.npz", index=made.index, image=made.image, label=made.label)
+    truth = {"true_label": made.true_label.tolist(), "variant": made.variant.tolist()}
+    write_json(folder / "attack.json", {**attack, "seed": seed, **truth})
 
 
 def read_poisoned(images: str, poison: str) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,8 @@
 """rethinking-backdoors train: poisoned sets and margins of an experiment, without Snakemake."""
 
+import math
 import re
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,8 @@ import typer
 from rethinking_backdoors import kernels
 from rethinking_backdoors.cli.common import one_sentence, use_device
 from rethinking_backdoors.config import attack_of, check, experiments, load, training_of
-from rethinking_backdoors.io import InputError, digest, read_array, read_json, read_npz, write_json, write_npz
+from rethinking_backdoors.io import InputError, digest, read_json, read_npz, write_json
+from rethinking_backdoors.training.deadline import Deadline
 
 # Images, labels and, if the networks take features, what makes them.
 Data = tuple[np.ndarray, np.ndarray, Any]
@@ -27,6 +29,9 @@ def train(
     alpha: Annotated[int | None, typer.Option(help="subset fraction in percent; all of the experiment if not given")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; the configuration's if not given")] = None,
     threads: Annotated[int, typer.Option(min=1, help="on a CPU; other numbers than the workflow's 1 may change last bits")] = 1,
+    until: Annotated[
+        float, typer.Option(min=0, help="seconds, after which no model is begun; without end if not given")
+    ] = math.inf,
 ) -> None:
     """Makes an experiment's poisoned set and trains models on random subsets of it.
 
@@ -36,7 +41,7 @@ def train(
     Example: rethinking-backdoors train --config config/cifar10.yaml --experiment 1 --models 0:4000 --out exp1
     """
     with one_sentence():
-        settings = load(config)
+        deadline, settings = Deadline(until), load(config)
         _check(settings)
         kernels.restart(settings["kernels"])  # before anything is computed: the files are to be the workflow's
         chosen = experiments(settings).get(experiment)
@@ -50,8 +55,7 @@ def train(
         seed = settings["seeds"][0] if seed is None else seed
         data = _poisoned(settings, experiment, seed, out, device)
         for a in percents if alpha is None else [alpha]:
-            for part in _parts(span, settings["models"]["shard"]):
-                _shard(settings, experiment, seed, a, part, data, out, device)
+            _models(settings, (experiment, seed, a), span, data, out, device, deadline)
 
 
 def _check(settings: dict[str, Any]) -> None:
@@ -73,17 +77,10 @@ def _span(models: str, count: int) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _parts(span: tuple[int, int], size: int) -> Iterator[tuple[str, tuple[int, int]]]:
-    """The models cut where the workflow cuts them, with the names of their files; a part of a shard is named by its models."""
-    for shard in range(span[0] // size, -(-span[1] // size)):
-        first, end = max(span[0], shard * size), min(span[1], (shard + 1) * size)
-        yield (f"{shard:05d}" if end - first == size else f"{first:06d}-{end:06d}"), (first, end)
-
-
 def _poisoned(settings: dict[str, Any], experiment: int, seed: int, out: Path, device: str) -> Data:
     """The poisoned training set; ``out`` gets poison.npz and attack.json if it lacks them."""
-    from rethinking_backdoors.attacks.poisoning import poisoned_set
-    from rethinking_backdoors.from_config import extractor_of, images_of, poison_of
+    from rethinking_backdoors.attacks.poisoning import poisoned_set, write_poison
+    from rethinking_backdoors.from_config import adversary_of, extractor_of, images_of, poison_of
 
     attack, record = attack_of(settings, experiment), out / "command.json"
     parts = {key: settings.get(key) for key in ("dataset", "images", "adversary", "features")}
@@ -99,44 +96,47 @@ def _poisoned(settings: dict[str, Any], experiment: int, seed: int, out: Path, d
     extractor = extractor_of(settings, seed, arrays.get("spare_image"))
     if not record.exists():
         print(f"experiment {experiment}, seed {seed}: making the poisoned set", flush=True)
-        made = poison_of(settings, experiment, seed, images, labels, extractor, device)
-        write_npz(out / "poison.npz", index=made.index, image=made.image, label=made.label)
-        truth = {"true_label": made.true_label.tolist(), "variant": made.variant.tolist()}
-        write_json(out / "attack.json", {**attack, "seed": seed, **truth})
+        adversary = partial(adversary_of, settings, seed, images, labels, extractor, device)
+        write_poison(out, poison_of(settings, experiment, seed, images, labels, adversary, device), attack, seed)
         write_json(record, made_from)
     images, labels = poisoned_set(images, labels, **read_npz(out / "poison.npz", "index", "image", "label"))
     return images, labels, extractor
 
 
-def _shard(
+def _models(
     settings: dict[str, Any],
-    experiment: int,
-    seed: int,
-    alpha: int,
-    part: tuple[str, tuple[int, int]],
+    which: tuple[int, int, int],
+    span: tuple[int, int],
     data: Data,
     out: Path,
     device: str,
+    deadline: Deadline,
 ) -> None:
-    """Trains the models of one file, unless it is there; a file without its manifest is what a kill left behind."""
+    """Trains the models of one experiment, seed and subset fraction (percent) that ``out`` lacks, while there is time."""
     from rethinking_backdoors.seeds import root
     from rethinking_backdoors.training.engine import train_shard
+    from rethinking_backdoors.training.margins import missing, shard_name
 
-    (name, models), (images, labels, extractor) = part, data
-    path = out / f"alpha{alpha}" / "margins" / f"{name}.npy"
-    if path.exists() and path.with_suffix(".json").exists():
-        read_array(path)
-        print(f"{path} is there already", flush=True)
-        return
-    print(f"{path}: models {models[0]} to {models[1] - 1} on {device}", flush=True)
-    train_shard(
-        images,
-        labels,
-        path,
-        root=root(settings["dataset"], experiment, seed),
-        alpha=alpha / 100,
-        models=models,
-        training=training_of(settings, experiment),
-        extractor=extractor,
-        device=device,
-    )
+    (experiment, seed, alpha), (images, labels, extractor), size = which, data, settings["models"]["shard"]
+    folder = out / f"alpha{alpha}" / "margins"
+    parts = missing(folder, span, size)
+    if not parts:
+        print(f"{folder}: every model is there already", flush=True)
+    for models in parts:
+        path = folder / f"{shard_name(models, size)}.npy"
+        print(f"{path}: models {models[0]} to {models[1] - 1} on {device}", flush=True)
+        end = train_shard(
+            images,
+            labels,
+            path,
+            root=root(settings["dataset"], experiment, seed),
+            alpha=alpha / 100,
+            models=models,
+            training=training_of(settings, experiment),
+            extractor=extractor,
+            device=device,
+            deadline=deadline,
+        )
+        if end < models[1] or not deadline.fits(0):
+            print(f"the time is over after model {end - 1}: run the same command again to go on", flush=True)
+            return

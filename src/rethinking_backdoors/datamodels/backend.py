@@ -65,14 +65,18 @@ class Device:
     def factor(self, square: Array) -> Array:
         """See ``Host.factor``."""
         failed = self.torch.empty((), dtype=self.torch.int32, device=self.name)
-        self.torch.linalg.cholesky_ex(square, out=(square, failed))
+        # torch factors what counts columns first: of anything else it makes a copy, 10 GB at 50,000 examples.
+        columns_first = square.mT
+        self.torch.linalg.cholesky_ex(columns_first, out=(columns_first, failed))
         if failed.item():
             raise ValueError("the penalty is too small for single precision: the penalised Gram matrix is not positive definite.")
-        return square
+        return columns_first
 
     def solve(self, factor: Array, right: Array) -> Array:
         """See ``Host.solve``; not in place."""
-        return self.torch.cholesky_solve(right, factor)
+        # cholesky_solve would copy the factor each time.
+        half = self.torch.linalg.solve_triangular(factor, right, upper=False)
+        return self.torch.linalg.solve_triangular(factor.mT, half, upper=True)
 
 
 def backend(device: str | None, dtype: type = np.float32) -> Host | Device:

@@ -51,6 +51,10 @@ class Design:
             np.matmul(self.at.put(mask_columns(self.masks, start, stop).T), block, out=result[start:stop])
         return result
 
+    def predictions(self, weights: Array) -> Array:
+        """X times weights (n, b): for each model the sum over its subset. Returns (m, b); on a device only."""
+        return self._transposed.T @ weights
+
     def gram(self, over: str) -> Array:
         """The centred Gram matrix, float32: Xc'Xc (n, n) for ``over`` "examples", Xc Xc' (m, m) for "models"."""
         if isinstance(self.at, Host):

@@ -43,8 +43,8 @@ class Lasso(Datamodel):
         penalty_: (t,) float64, the penalty of each target.
         converged_: whether every solution met the tolerance.
 
-    Memory beside the inputs: W, 4 n^2 bytes for the Gram matrix (8 n^2 on a device), 4 m min(n, 16384) bytes (4 m n on a device),
-    4 n bytes for each held-out model, and a block of at most 4,096 targets: 4 (2 m + 6 n) bytes a target.
+    Memory beside the inputs: W, 4 n^2 bytes for the Gram matrix (8 n^2 on a device; none if 2 m < n), 4 m min(n, 16384) bytes
+    (4 m n on a device), 4 n bytes for each held-out model, and a block of at most 4,096 targets: 4 (2 m + 6 n) bytes a target.
     """
 
     def __init__(
@@ -116,6 +116,10 @@ class Lasso(Datamodel):
 
     def _solver(self, design: Design, deviation: np.ndarray, at: Host | Device) -> Descent:
         """What solves blocks of targets, with Z'Z / m."""
+        if not isinstance(at, Host) and 2 * design.m < design.n:
+            from rethinking_backdoors.datamodels.proximal import Proximal, Standardised  # only here: it needs torch
+
+            return Proximal(Standardised(design, deviation, at), self.tolerance, self.sweeps, at)
         square = design.gram("examples")
         scale = at.put(1 / (deviation * np.sqrt(design.m)))
         square *= scale
@@ -123,7 +127,7 @@ class Lasso(Datamodel):
         square.reshape(-1)[:: design.n + 1] = 1
         if isinstance(at, Host):
             return Descent(square, self.tolerance, self.sweeps, self.threads)
-        from rethinking_backdoors.datamodels.proximal import Proximal  # only here: it needs torch
+        from rethinking_backdoors.datamodels.proximal import Proximal
 
         return Proximal(square, self.tolerance, self.sweeps, at)
 

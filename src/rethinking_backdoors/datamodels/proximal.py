@@ -1,7 +1,8 @@
 """The LASSO of many targets at once by accelerated proximal gradient steps, for devices on which a large product is cheap.
 
 FISTA (Beck and Teboulle 2009) with the gradient restart of O'Donoghue and Candes (2015), every target with its own momentum.
-Every step is one product of C (n, n) with the block of targets. The problem is that of ``descent``.
+Every step is one product of C = Z'Z / m (n, n) with the block of targets, or two with the masks where there are few models; then
+C is never formed. The problem is that of ``descent``.
 """
 
 import contextlib
@@ -11,13 +12,35 @@ import numpy as np
 import torch
 
 from rethinking_backdoors.datamodels.backend import Device
+from rethinking_backdoors.datamodels.design import Design
 from rethinking_backdoors.datamodels.spectrum import lanczos
 
 
-class Proximal:
-    """Solves one block of targets on a torch device, all targets together; the methods are those of ``descent.Descent``."""
+class Standardised:
+    """C = Z'Z / m as what it does to columns (n, b), with Z the masks standardised by ``deviation`` (n,). On a device only."""
 
-    def __init__(self, square: torch.Tensor, tolerance: float, steps: int, at: Device):
+    def __init__(self, design: Design, deviation: np.ndarray, at: Device):
+        self._design = design
+        self._scale = at.put(1 / (deviation * np.sqrt(design.m)))[:, None]
+        self._mean = at.put(design.mean)
+
+    def __len__(self) -> int:
+        return self._design.n
+
+    def __matmul__(self, columns: torch.Tensor) -> torch.Tensor:
+        scaled = self._scale * columns
+        # What is left after the mean has no mean over models, so that X' does for Xc'.
+        return self._scale * self._design.sums(self._design.predictions(scaled) - self._mean @ scaled)
+
+
+class Proximal:
+    """Solves one block of targets on a torch device, all targets together; the methods are those of ``descent.Descent``.
+
+    Args:
+        square: C.
+    """
+
+    def __init__(self, square: torch.Tensor | Standardised, tolerance: float, steps: int, at: Device):
         self.square, self.tolerance, self.steps, self.at = square, tolerance, steps, at
         rng = np.random.default_rng(0)
         start = at.put(rng.standard_normal((len(square), 4)))

@@ -55,6 +55,17 @@ class Trainer(Protocol):
         """
 
 
+# Settings that change a model's time, not what it is trained to be: files made with others of them belong together.
+PERFORMANCE = ("compile", "graph", "models_at_once")
+
+
+def on_device(tensor: torch.Tensor, device: str | torch.device) -> torch.Tensor:
+    """The tensor on a device. To a GPU it goes through pinned memory, so that the host need not wait for what runs there."""
+    if torch.device(device).type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 def device_name(device: str) -> str:
     """A torch device with the name of the GPU that it is: "cuda, NVIDIA H100 80GB HBM3"; "cpu"."""
     return f"{device}, {torch.cuda.get_device_name(device)}" if device.startswith("cuda") else device

@@ -1,5 +1,8 @@
 """Shards of models: from a training set to the margins of every example in every model, and networks for deployment."""
 
+import time
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,8 @@ import torch
 
 from rethinking_backdoors.io import digest, digest_arrays
 from rethinking_backdoors.seeds import generator
-from rethinking_backdoors.training.basics import Models, Trainer, device_name
+from rethinking_backdoors.training.basics import PERFORMANCE, Models, Trainer, device_name
+from rethinking_backdoors.training.deadline import Deadline
 from rethinking_backdoors.training.features import Extractor, extract
 from rethinking_backdoors.training.kinds import trainer
 from rethinking_backdoors.training.margins import ShardWriter
@@ -28,19 +32,26 @@ def train_shard(
     training: dict[str, Any],
     extractor: Extractor | None = None,
     device: str = "cpu",
-) -> None:
+    deadline: Deadline | None = None,
+) -> int:
     """Trains the models ``models[0]`` to ``models[1] - 1``, each on its own random subset, and stores all margins.
 
     Model i depends on (root, alpha, i) only. Blocks always have ``models_at_once`` models, the last one filled up with models
     that are thrown away, so that the arithmetic, too, does not depend on how the work is cut into shards.
+
+    Returns:
+        The end of the models that are stored: models[1], or less where the deadline came first. The file then is called by the
+        models that it has, and there is none where it would have none.
 
     Args:
         images: (n, H, W, C) uint8, the poisoned training set. labels: (n,) int64.
         path: where the margins file will stand; its partial file is taken up if there is one.
         training: the configuration's section of that name, for one attack (see ``config.training_of``).
         extractor: what the networks take in place of images, if anything.
+        deadline: no block is begun that would not end in time by the seconds that the last one took.
     """
-    settings = {"root": str(root), "alpha": alpha, "models": list(models), "training": training}
+    recipe = {key: value for key, value in training.items() if key not in PERFORMANCE}
+    settings = {"root": str(root), "alpha": alpha, "models": list(models), "training": recipe}
     settings["data"] = fingerprint(images, labels, extractor)
     writer = ShardWriter(path, models[1] - models[0], len(images), settings)
     kind = trainer(training, device)
@@ -48,24 +59,52 @@ def train_shard(
     y, block = torch.from_numpy(labels).to(device), kind.models_at_once
     progress, first = Progress(writer.models), writer.done // block * block
     progress.found(first)
-    for start in range(first, writer.models, block):
-        indices = range(models[0] + start, models[0] + start + block)
-        subsets = np.stack([subset(root, alpha, index, len(images)) for index in indices])
-        streams = [generator(root, "model", percent(alpha), index) for index in indices]
-        trained = kind.train(x, y, subsets, streams)
-        writer.append(start, trained.margins(x, y).half().cpu().numpy())
+
+    def launched() -> Iterator[torch.Tensor]:
+        for start in range(models[0] + first, models[1], block):
+            indices = range(start, start + block)
+            subsets = np.stack([subset(root, alpha, index, len(images)) for index in indices])
+            streams = [generator(root, "model", percent(alpha), index) for index in indices]
+            yield kind.train(x, y, subsets, streams).margins(x, y).half()
+
+    for number, rows in enumerate(_in_time(_fetched(launched(), device), deadline or Deadline())):
+        start = first + number * block
+        writer.append(start, rows)
         progress.add(min(block, writer.models - start))
-    writer.finish(
-        {
-            "models": list(models),
-            "alpha": alpha,
-            "root": str(root),
-            "settings": digest(training),
-            "data": settings["data"],
-            "device": device_name(device),
-            "seconds": round(writer.seconds, 2),
-        }
-    )
+    facts = {"alpha": alpha, "root": str(root), "settings": digest(recipe), "data": settings["data"]}
+    return writer.finish(models[0], {**facts, "device": device_name(device), "seconds": round(writer.seconds, 2)})
+
+
+def _fetched(launched: Iterator[torch.Tensor], device: str) -> Iterator[np.ndarray]:
+    """Arrays on the host. On a GPU the next block is drawn and launched before the last one is waited for."""
+    waiting: deque[tuple[torch.Tensor, torch.cuda.Event]] = deque()
+    for tensor in launched:
+        if not device.startswith("cuda"):
+            yield tensor.numpy()
+            continue
+        copy, copied = tensor.to("cpu", non_blocking=True), torch.cuda.Event()  # the copy lies in pinned memory
+        copied.record()
+        waiting.append((copy, copied))
+        if len(waiting) > 1:
+            yield _awaited(*waiting.popleft())
+    while waiting:
+        yield _awaited(*waiting.popleft())
+
+
+def _awaited(copy: torch.Tensor, copied: torch.cuda.Event) -> np.ndarray:
+    copied.synchronize()
+    return copy.numpy()
+
+
+def _in_time(blocks: Iterator[np.ndarray], deadline: Deadline) -> Iterator[np.ndarray]:
+    """The blocks that end before the deadline, judged by the time from the one before last to the last."""
+    before = time.monotonic()
+    for rows in blocks:
+        yield rows
+        now = time.monotonic()
+        if not deadline.fits(now - before):
+            return
+        before = now
 
 
 def fingerprint(images: np.ndarray, labels: np.ndarray, extractor: Extractor | None) -> str:

@@ -59,21 +59,56 @@ class ShardWriter:
         self.seconds, self._since = self.seconds + now - self._since, now
         self._write_tag()
 
-    def finish(self, manifest: dict[str, Any]) -> None:
-        """Turns the partial file into the array (models, n) float16 with its manifest; after a kill it can be called again."""
-        rows = np.fromfile(self.partial, dtype=np.float16).reshape(self.models, self.n)
-        with atomic(self.path) as temporary, open(temporary, "wb") as file:
-            np.save(file, rows)
-        write_manifest(self.path, manifest)
+    def finish(self, first: int, manifest: dict[str, Any]) -> int:
+        """Turns the partial file into the array (models, n) float16 with its manifest; after a kill it can be called again.
+
+        The manifest gets ``models``, [first, end], and ``diverged``, those of them whose margins are not all finite; every reader
+        leaves them out. Fewer models than planned make a file that is called by its range; none make no file.
+
+        Returns:
+            The end.
+        """
+        rows = np.fromfile(self.partial, dtype=np.float16, count=self.done * self.n).reshape(-1, self.n)
+        end, path = first + len(rows), self.path
+        if len(rows) < self.models:
+            path = path.with_name(f"{shard_name((first, end))}.npy")
+        if diverged := [first + int(row) for row in np.flatnonzero(~np.isfinite(rows).all(1))]:
+            print(f"models whose margins are not finite, left out of every fit: {', '.join(map(str, diverged))}", flush=True)
+        if len(rows):
+            with atomic(path) as temporary, open(temporary, "wb") as file:
+                np.save(file, rows)
+            write_manifest(path, {"models": [first, end], "diverged": diverged, **manifest})
         self.partial.unlink()
         self._tag.unlink()
+        return end
 
     def _write_tag(self) -> None:
         write_json(self._tag, {"settings": self._fingerprint, "seconds": self.seconds})
 
 
+def shard_name(models: tuple[int, int], size: int | None = None) -> str:
+    """What the file of some models is called: shards of ``size`` models from a multiple of it on by number, others by range."""
+    first, end = models
+    return f"{first // size:05d}" if size and end - first == size and first % size == 0 else f"{first:06d}-{end:06d}"
+
+
+def missing(folder: str | Path, models: tuple[int, int], size: int) -> list[tuple[int, int]]:
+    """The ranges of models between models[0] and models[1] that no whole shard in the folder has, cut at multiples of ``size``.
+
+    Raises:
+        InputError: a shard is damaged. A file without its manifest is what a kill left behind, and is made again.
+    """
+    there = np.zeros(models[1], dtype=bool)
+    for manifest in sorted(Path(folder).glob("*.json")):
+        if (path := manifest.with_suffix(".npy")).exists():
+            there[slice(*_read_shard(path).manifest["models"])] = True
+    cuts = sorted({*models, *range(-(-models[0] // size) * size, models[1], size)})
+    cuts = sorted({*cuts, *(i for i in range(models[0] + 1, models[1]) if there[i] != there[i - 1])})
+    return [(first, end) for first, end in pairwise(cuts) if not there[first]]
+
+
 def open_shards(paths: Sequence[str | Path]) -> tuple[list[np.ndarray], dict[str, Any]]:
-    """The shards of one setting in the order of their models.
+    """The shards of one setting in the order of their models, without those that diverged.
 
     Returns:
         Margins (models, n) float16 of each shard, memory-mapped, and what the manifests share, with ``models`` the (m,) list of
@@ -87,13 +122,14 @@ def open_shards(paths: Sequence[str | Path]) -> tuple[list[np.ndarray], dict[str
         _check_same(shards[0], shard)
     for one, following in pairwise(shards):
         _check_apart(one, following)
-    models = [index for shard in shards for index in range(*shard.manifest["models"])]
+    models = [index for shard in shards for index in shard.models]
     return [shard.rows for shard in shards], {**{key: shards[0].manifest[key] for key in _SHARED}, "models": models}
 
 
 class _Shard(NamedTuple):
     path: str | Path
     rows: np.ndarray
+    models: list[int]
     manifest: dict[str, Any]
 
 
@@ -102,7 +138,9 @@ def _read_shard(path: str | Path) -> _Shard:
     rows, manifest = read_array(path)
     if missing := [key for key in ("models", *_SHARED) if key not in manifest]:
         raise InputError(f"{path} is no shard of margins, or an old one: its manifest lacks {', '.join(missing)}; make it again.")
-    return _Shard(path, rows, manifest)
+    models, diverged = range(*manifest["models"]), set(manifest.get("diverged", []))
+    kept = [row for row, index in enumerate(models) if index not in diverged]
+    return _Shard(path, rows[kept] if diverged else rows, [models[row] for row in kept], manifest)
 
 
 def _check_same(one: _Shard, other: _Shard) -> None:

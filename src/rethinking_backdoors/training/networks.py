@@ -17,7 +17,7 @@ def build(
 
     Args:
         settings: ``network`` ("mlp": one hidden layer of ``hidden`` rectified units, no biases; "resnet9": see ``resnet``);
-            ``precision`` of the parameters ("float32", the default, or "float64").
+            ``precision`` ("float32", the default; "float64"; "bf16": see ``resnet.ResNet9``, with parameters in float32).
         image_shape: (H, W, C).
         extractor: of the features that an "mlp" works on in place of the pixels; copied, since the network's precision may be
             another.
@@ -25,9 +25,10 @@ def build(
     Raises:
         InputError: images of this shape do not fit the network.
     """
+    precision = settings.get("precision", "float32")
     if settings.get("network", "mlp") == "resnet9":
         resnet.check_shape(image_shape)
-        network = resnet.ResNet9(classes)
+        network = resnet.ResNet9(classes, mixed=precision == "bf16")
         resnet.reset(network, resnet.draw(network, rng))
     elif extractor is not None:
         network = torch.nn.Sequential(
@@ -35,7 +36,7 @@ def build(
         )
     else:
         network = _mlp(settings["hidden"], image_shape, classes, rng)
-    return network.to(getattr(torch, settings.get("precision", "float32")))
+    return network.to(torch.float64 if precision == "float64" else torch.float32)
 
 
 def _mlp(hidden: int, image_shape: tuple[int, ...], classes: int, rng: np.random.Generator) -> torch.nn.Module:

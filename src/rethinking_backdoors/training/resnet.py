@@ -15,11 +15,13 @@ As in the script that the paper names, for 32 x 32 inputs:
 Every convolution is without bias and followed by batch normalisation and a rectifier.
 """
 
+import contextlib
 import math
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from rethinking_backdoors.io import InputError
 
@@ -28,6 +30,22 @@ MEAN = (125.307, 122.961, 113.8575)
 SD = (51.5865, 50.847, 51.255)
 # The linear layer's outputs are scaled by this, which keeps early losses small.
 _SCALE = 0.2
+# GPUs multiply matrices of half-precision numbers only where channels come in eights.
+_CHANNELS = 8
+
+
+class FirstConvolution(nn.Conv2d):
+    """A convolution of three colours; on a GPU the colours are filled up with zeros, which changes nothing but the time."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, 3, H, W) to (N, out_channels, H', W')."""
+        return filled_up(x, self.weight, self.padding) if x.is_cuda else super().forward(x)
+
+
+def filled_up(x: torch.Tensor, weight: torch.Tensor, padding: tuple[int, ...]) -> torch.Tensor:
+    """The convolution of x (N, C, H, W) with weight (K, C, h, w), computed with zeros as channels C + 1 to 8."""
+    zeros = (0, 0, 0, 0, 0, _CHANNELS - x.shape[1])
+    return functional.conv2d(functional.pad(x, zeros), functional.pad(weight, zeros), padding=padding)
 
 
 class Convolution(nn.Sequential):
@@ -35,7 +53,9 @@ class Convolution(nn.Sequential):
 
     def __init__(self, channels_in: int, channels_out: int, *, size: int = 3, stride: int = 1, padding: int = 1):
         super().__init__(
-            nn.Conv2d(channels_in, channels_out, size, stride=stride, padding=padding, bias=False),
+            (FirstConvolution if channels_in == 3 else nn.Conv2d)(
+                channels_in, channels_out, size, stride=stride, padding=padding, bias=False
+            ),
             nn.BatchNorm2d(channels_out),
             nn.ReLU(inplace=True),
         )
@@ -54,10 +74,16 @@ class Residual(nn.Module):
 
 
 class ResNet9(nn.Module):
-    """Maps images (N, 3, H, W) in [0, 1] to logits (N, classes); normalisation is inside. See the module's table."""
+    """Maps images (N, 3, H, W) in [0, 1] to logits (N, classes); normalisation is inside. See the module's table.
 
-    def __init__(self, classes: int):
+    Args:
+        mixed: whether everything up to the last hidden layer is computed in bfloat16; the logits never are, because margins are
+            differences of them.
+    """
+
+    def __init__(self, classes: int, *, mixed: bool = False):
         super().__init__()
+        self.mixed = mixed
         self.layers = nn.Sequential(
             Convolution(3, 64),
             Convolution(64, 128, size=5, stride=2, padding=2),
@@ -78,8 +104,11 @@ class ResNet9(nn.Module):
 
     def representations(self, normalised: torch.Tensor) -> torch.Tensor:
         """The last hidden layer (N, 128) of images (N, 3, H, W) that are normalised already."""
-        maps = self.layers(normalised)
-        return nn.functional.max_pool2d(maps, maps.shape[-2:]).flatten(1)
+        # Every weight is used once a pass: a cache of converted weights would only hold memory, and CUDA graphs forbid it.
+        half = torch.autocast(normalised.device.type, torch.bfloat16, cache_enabled=False)
+        with half if self.mixed else contextlib.nullcontext():
+            maps = self.layers(normalised)
+        return functional.max_pool2d(maps, maps.shape[-2:]).flatten(1).to(self.linear.weight.dtype)
 
     def logits(self, normalised: torch.Tensor) -> torch.Tensor:
         """Logits (N, classes) of images (N, 3, H, W) that are normalised already."""
@@ -98,7 +127,7 @@ def check_shape(image_shape: tuple[int, ...]) -> None:
         raise InputError(f"resnet9 needs colour images of at least 12 x 12 pixels; these are {shape}: choose another network.")
 
 
-def draw(network: ResNet9, rng: np.random.Generator) -> list[np.ndarray]:
+def draw(network: ResNet9, rng: np.random.Generator) -> list[torch.Tensor]:
     """Initial values, float32, for each of the network's parameters, in their order: torch's own defaults, drawn from ``rng``.
 
     Convolutions and the linear layer are uniform within 1 / sqrt(inputs of a unit); normalisation starts as the identity.
@@ -110,14 +139,14 @@ def draw(network: ResNet9, rng: np.random.Generator) -> list[np.ndarray]:
             values.append((2 * rng.random(tuple(module.weight.shape), dtype=np.float32) - 1) * bound)
         elif isinstance(module, nn.BatchNorm2d):
             values += [np.ones(module.num_features, np.float32), np.zeros(module.num_features, np.float32)]
-    return values
+    return [torch.from_numpy(value) for value in values]
 
 
 @torch.no_grad()
-def reset(network: ResNet9, values: list[np.ndarray]) -> None:
+def reset(network: ResNet9, values: list[torch.Tensor]) -> None:
     """Puts the network, in place, into the state before training, with parameters from ``draw``."""
     for parameter, value in zip(network.parameters(), values, strict=True):
-        parameter.copy_(torch.from_numpy(value))
+        parameter.copy_(value)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.reset_running_stats()

@@ -1,7 +1,8 @@
 """One long-lived ResNet-9 on one device: its buffers, its step of SGD and its evaluation, reused for model after model.
 
-On CUDA the step is compiled and then recorded as one CUDA graph, so that a model costs no launches from Python; inputs
-are copied into fixed buffers, and nothing is ever read back to the host. Elsewhere the same functions run as they are.
+On CUDA the step is compiled, and recorded as one CUDA graph, so that a model costs no launches from Python; either goes without
+the other. Inputs are copied into fixed buffers, and nothing is ever read back to the host. Elsewhere the same functions run as
+they are.
 """
 
 import contextlib
@@ -13,11 +14,14 @@ import torch
 from torch.nn import functional
 
 from rethinking_backdoors.training import resnet
+from rethinking_backdoors.training.basics import on_device
 
 # Enough to fill a GPU; on a processor, few enough that the activations (9 MB an image in the first layers) stay small.
 _EVALUATED_AT_ONCE = {"cuda": 2500, "cpu": 100}
 # What CUDA has to have run before it can be recorded: compilation and the libraries' choice of algorithms.
 _WARM_UP = 3
+# Steps of other sizes and recipes that one process may compile; torch gives up at 8.
+_COMPILED_AT_MOST = 64
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class Recipe:
     Attributes:
         cutout: side of the square that is blanked in every training image; 0 for none.
         precision: "bf16" (mixed, on CUDA only: elsewhere it costs more than it saves) or "fp32".
-        compile: whether CUDA steps are compiled and recorded; no other device compiles.
+        compile: whether CUDA steps are compiled; no other device compiles.
+        graph: whether CUDA steps are recorded as a graph.
         models_at_once: how many models are trained, one after the other, before their margins are stored.
     """
 
@@ -42,13 +47,15 @@ class Recipe:
     precision: str
     compile: bool
     models_at_once: int
+    graph: bool = True
 
 
-def cut_out(images: torch.Tensor, corners: torch.Tensor, side: int) -> torch.Tensor:
+def cut_out(images: torch.Tensor, corners: torch.Tensor, side: int | torch.Tensor) -> torch.Tensor:
     """Sets a square of every image to 0, the mean of normalised images.
 
     Args:
         images: (N, C, H, W). corners: (N, 2) integers, row and column of each square's first pixel.
+        side: of the squares in pixels; 0 leaves the images as they are.
 
     Returns:
         A new tensor (N, C, H, W). Source: DeVries and Taylor 2017; but the whole square lies in the image, as in FFCV.
@@ -56,7 +63,8 @@ def cut_out(images: torch.Tensor, corners: torch.Tensor, side: int) -> torch.Ten
     rows, columns = (torch.arange(length, device=images.device) for length in images.shape[-2:])
     top, left = corners[:, :1], corners[:, 1:]
     inside_rows, inside_columns = (rows >= top) & (rows < top + side), (columns >= left) & (columns < left + side)
-    return images.masked_fill((inside_rows[:, :, None] & inside_columns[:, None, :])[:, None], 0)
+    # masked_fill would return channels first in memory.
+    return torch.where((inside_rows[:, :, None] & inside_columns[:, None, :])[:, None], 0, images)
 
 
 def to_unit(images: torch.Tensor) -> torch.Tensor:
@@ -65,9 +73,10 @@ def to_unit(images: torch.Tensor) -> torch.Tensor:
 
 
 class Step:
-    """A ResNet-9 in training. ``advance`` is one step of SGD on what ``images``, ``labels``, ``corners`` and ``rate`` hold.
+    """A ResNet-9 in training. ``advance`` is one step of SGD on what the buffers hold.
 
     Args:
+        recipe: Cutout and the learning rate are no part of a step: they come in with every batch.
         image_shape: (H, W, 3). batch: images a step.
     """
 
@@ -75,32 +84,30 @@ class Step:
         resnet.check_shape(image_shape)
         self.recipe, self.device = recipe, torch.device(device)
         self.cuda = self.device.type == "cuda"
-        self.network = resnet.ResNet9(classes).to(self.device, memory_format=torch.channels_last)
+        network = resnet.ResNet9(classes, mixed=self.cuda and recipe.precision == "bf16")
+        self.network = network.to(self.device, memory_format=torch.channels_last)
         self.parameters = list(self.network.parameters())
         self.velocities = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.images = torch.zeros((batch, *image_shape), dtype=torch.uint8, device=self.device)
         self.labels = torch.zeros(batch, dtype=torch.int64, device=self.device)
         self.corners = torch.zeros((batch, 2), dtype=torch.int64, device=self.device)
+        self.side = torch.zeros((), dtype=torch.int64, device=self.device)
         self.rate = torch.zeros((), device=self.device)
         compiled = self.cuda and recipe.compile
         self._loss = _compile(self.loss) if compiled else self.loss
         self._logits = _compile(self._evaluate) if compiled else self._evaluate
         # One step of SGD on the batch that the buffers hold, within ``settings``.
-        self.advance = self._record() if compiled else self._advance
+        self.advance = self._record() if self.cuda and recipe.graph else self.advance_once
 
     def reset(self, rng: np.random.Generator) -> None:
         """A new, untrained model in the same memory."""
-        resnet.reset(self.network, resnet.draw(self.network, rng))
+        resnet.reset(self.network, [on_device(value, self.device) for value in resnet.draw(self.network, rng)])
         torch._foreach_zero_(self.velocities)
 
-    def loss(self, images: torch.Tensor, labels: torch.Tensor, corners: torch.Tensor) -> torch.Tensor:
-        """The mean cross-entropy of a batch: (N, H, W, 3) uint8, labels (N,), corners (N, 2)."""
-        inputs = self.network.normalise(to_unit(images))
-        if self.recipe.cutout:
-            inputs = cut_out(inputs, corners, self.recipe.cutout)
-        with self._autocast():
-            logits = self.network.logits(inputs)
-        return functional.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
+    def loss(self, images: torch.Tensor, labels: torch.Tensor, corners: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
+        """The mean cross-entropy of a batch: (N, H, W, 3) uint8, labels (N,), corners (N, 2) and side () of ``cut_out``."""
+        inputs = cut_out(self.network.normalise(to_unit(images)), corners, side)
+        return functional.cross_entropy(self.network.logits(inputs), labels, label_smoothing=self.recipe.label_smoothing)
 
     @torch.no_grad()
     def logits(self, images: torch.Tensor) -> torch.Tensor:
@@ -117,8 +124,8 @@ class Step:
         """(N, 128) float32 of images (N, H, W, 3) uint8 on the device; needed once a network, so it is not compiled."""
         self.network.eval()
         size, normalise = _EVALUATED_AT_ONCE["cuda" if self.cuda else "cpu"], self.network.normalise
-        with self.settings(), self._autocast():
-            parts = [self.network.representations(normalise(to_unit(part))).float() for part in images.split(size)]
+        with self.settings():
+            parts = [self.network.representations(normalise(to_unit(part))) for part in images.split(size)]
         self.network.train()
         return torch.cat(parts)
 
@@ -132,9 +139,10 @@ class Step:
         with torch.cuda.device(self.device), flags:
             yield
 
-    def _advance(self) -> None:
+    def advance_once(self) -> None:
+        """The step without the recording."""
         with torch.enable_grad():
-            loss = self._loss(self.images, self.labels, self.corners)
+            loss = self._loss(self.images, self.labels, self.corners, self.side)
             gradients = torch.autograd.grad(loss, self.parameters)
         # As torch's SGD: v = momentum v + gradient + decay w, then w = w - rate v; the rate is a tensor, so a graph can read it.
         with torch.no_grad():
@@ -144,13 +152,7 @@ class Step:
             torch._foreach_sub_(self.parameters, torch._foreach_mul(self.velocities, self.rate))
 
     def _evaluate(self, images: torch.Tensor) -> torch.Tensor:
-        with self._autocast():
-            return self.network(to_unit(images)).float()
-
-    def _autocast(self) -> torch.autocast:
-        # Every weight is used once a pass: a cache of converted weights would only hold memory, and graphs forbid it.
-        enabled = self.cuda and self.recipe.precision == "bf16"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled, cache_enabled=False)
+        return self.network(to_unit(images))
 
     def _record(self) -> Callable[[], None]:
         """The step as one CUDA graph, recorded after a warm-up on a side stream as CUDA asks for."""
@@ -159,11 +161,11 @@ class Step:
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):
                 for _ in range(_WARM_UP):
-                    self._advance()
+                    self.advance_once()
             torch.cuda.current_stream().wait_stream(side)
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph):
-                self._advance()
+                self.advance_once()
         return graph.replay
 
 
@@ -173,8 +175,13 @@ def _filled(images: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def _compile(function: Callable) -> Callable:
-    """torch.compile for one shape, without choices by timing that would change the arithmetic from process to process."""
+    """torch.compile for one shape, without choices by timing that would change the arithmetic from process to process.
+
+    Images stay channels last through their strides; inductor's own choice of layouts could only undo that.
+    """
+    import torch._dynamo.config as dynamo
     import torch._inductor.config as inductor
 
+    dynamo.recompile_limit = max(dynamo.recompile_limit, _COMPILED_AT_MOST)
     options = {"deterministic": True} if hasattr(inductor, "deterministic") else {}
-    return torch.compile(function, fullgraph=True, dynamic=False, options=options)
+    return torch.compile(function, fullgraph=True, dynamic=False, options={**options, "layout_optimization": False})

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rethinking_backdoors.training.basics import batches, margin, triangle
+from rethinking_backdoors.training.basics import batches, margin, on_device, triangle
 from rethinking_backdoors.training.resnet_step import Recipe, Step
 
 
@@ -58,16 +58,17 @@ class Trainer:
         start: Models | None = None,
     ) -> Models:
         """See ``basics.Trainer``; subsets that do not fill a batch are one batch."""
-        size = min(self.recipe.batch_size, subsets.shape[1])
-        step = step_of(self.recipe, tuple(inputs.shape[1:]), int(labels.max()) + 1, size, self.device)
+        size, shape = min(self.recipe.batch_size, subsets.shape[1]), tuple(inputs.shape[1:])
+        step = step_of(self.recipe, shape, int(labels.max()) + 1, size, self.device)
         states = []
-        for model, (subset, stream) in enumerate(zip(subsets, streams, strict=True)):
-            step.reset(stream)
+        for model, (subset, rng) in enumerate(zip(subsets, streams, strict=True)):
+            step.reset(rng)
             if start is not None:
                 torch._foreach_copy_(_tensors(step), start.states[model])
-            orders = batches(subset[None], [stream], epochs or self.recipe.epochs, size)[:, 0].to(self.device)
-            corners = draw_corners(stream, self.recipe.cutout, (len(orders), size), tuple(inputs.shape[1:3]))
-            fit(step, ((inputs.index_select(0, order), labels.index_select(0, order)) for order in orders), corners)
+            orders = on_device(batches(subset[None], [rng], epochs or self.recipe.epochs, size)[:, 0], self.device)
+            corners = draw_corners(rng, self.recipe.cutout, (len(orders), size), shape[:2])
+            stream = ((inputs.index_select(0, order), labels.index_select(0, order)) for order in orders)
+            fit(step, self.recipe, stream, corners)
             states.append([tensor.clone() for tensor in _tensors(step)])
         return Models(step, states)
 
@@ -76,8 +77,9 @@ def step_of(recipe: Recipe, image_shape: tuple[int, ...], classes: int, batch: i
     """What trains on batches of one size. Only whole batches are worth compiling: defenses train on subsets that do not fill one,
     every time of another size, and torch refuses to compile the same function again and again."""
     if batch < recipe.batch_size:
-        return Step(replace(recipe, compile=False), image_shape, classes, batch, device)
-    return shared_step(recipe, image_shape, classes, batch, device)
+        return Step(replace(recipe, compile=False, graph=False), image_shape, classes, batch, device)
+    alike = replace(recipe, epochs=0, peak_lr=0.0, peak_epoch=0.0, cutout=0, models_at_once=1)
+    return shared_step(alike, image_shape, classes, batch, device)
 
 
 @functools.lru_cache(maxsize=2)
@@ -101,7 +103,7 @@ def draw_corners(rng: np.random.Generator, side: int, shape: tuple[int, int], im
     return torch.from_numpy(rng.integers(places, size=(*shape, 2), dtype=np.int16))
 
 
-def fit(step: Step, stream: Iterable[tuple[torch.Tensor, torch.Tensor]], corners: torch.Tensor) -> None:
+def fit(step: Step, recipe: Recipe, stream: Iterable[tuple[torch.Tensor, torch.Tensor]], corners: torch.Tensor) -> None:
     """Trains the step's model on a stream of batches, which may lie on the device or come from a loader.
 
     Nothing waits for the device, so on CUDA the host is always ahead.
@@ -110,9 +112,10 @@ def fit(step: Step, stream: Iterable[tuple[torch.Tensor, torch.Tensor]], corners
         stream: images (batch, H, W, 3) uint8 and labels (batch,) of each step.
         corners: (steps, batch, 2), see ``draw_corners``.
     """
-    recipe, corners = step.recipe, corners.to(step.device)
+    corners = on_device(corners, step.device)
     shape = {"peak_lr": recipe.peak_lr, "peak_epoch": recipe.peak_epoch, "epochs": recipe.epochs}
     with step.settings():
+        step.side.fill_(recipe.cutout)
         for number, (images, labels) in enumerate(stream):
             step.images.copy_(images)
             step.labels.copy_(labels)
