@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "rethinking_backdoors"
 FLOORS = [
-    {"io", "seeds", "config", "kernels"},
+    {"errors", "io", "seeds", "config", "kernels"},
     {"attacks", "cifar10", "image_folder", "data", "beton"},
     {"training", "datamodels", "detection", "defenses"},
     {"evaluation", "strength", "natural", "metrics", "tables", "from_config", "comparison", "unplanted"},
@@ -27,6 +27,8 @@ def imports(path):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield node.module
+            if node.module == PACKAGE.name:
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -44,4 +46,4 @@ def test_detection_knows_no_data_set_attack_or_file():
     for folder in ("detection", "datamodels", "defenses"):
         for path in (PACKAGE / folder).glob("*.py"):
             names = {name.split(".")[1] for name in imports(path) if name.startswith("rethinking_backdoors.")}
-            assert names <= {"detection", "datamodels", "seeds", "defenses"}
+            assert names <= {"detection", "datamodels", "seeds", "defenses", "errors"}

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rethinking_backdoors.io import InputError
+from rethinking_backdoors.errors import InputError
 
 pytest.importorskip("ffcv", reason="ffcv is not installed here: the loader 'tensor' does without it")
 from rethinking_backdoors import beton

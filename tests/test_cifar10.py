@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rethinking_backdoors import cifar10
-from rethinking_backdoors.io import InputError
+from rethinking_backdoors.errors import InputError
 
 OFFICIAL = cifar10.OFFICIAL
 

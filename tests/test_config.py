@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from rethinking_backdoors.config import attacked, check, experiments, suspected, training_of
-from rethinking_backdoors.io import InputError
+from rethinking_backdoors.errors import InputError
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"

@@ -3,7 +3,8 @@ import pytest
 
 from rethinking_backdoors import cifar10
 from rethinking_backdoors.data import digits, image_shape, open_source, split, stratified
-from rethinking_backdoors.io import InputError, read_npz, write_npz
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import read_npz, write_npz
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from rethinking_backdoors.io import InputError, read_json
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import read_json
 from rethinking_backdoors.training import mlp
 from rethinking_backdoors.training.deadline import Deadline
 from rethinking_backdoors.training.margins import open_shards

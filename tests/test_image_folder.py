@@ -6,7 +6,7 @@ from PIL import Image
 
 from rethinking_backdoors import image_folder
 from rethinking_backdoors.data import class_names, divide, open_source
-from rethinking_backdoors.io import InputError
+from rethinking_backdoors.errors import InputError
 
 SECTION = {"source": "folder", "side": 16, "train": 12, "test": 6, "spare": 4}
 

@@ -82,11 +82,17 @@ def test_a_job_says_what_the_user_did_in_one_sentence(tmp_path, capsys):
     assert (tmp_path / "log").read_text() == "working\npoison.npz is truncated.\n"
 
 
-def test_what_the_library_refuses_ends_as_well_with_the_place_in_the_log(tmp_path, capsys):
+def test_what_the_library_refuses_ends_as_well(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop, io.job(tmp_path / "log"):
         fit_with_fidelity(ESTIMATORS["difference"], np.arange(48).reshape(12, 4) % 3 == 0, np.zeros((12, 4)))
     assert stop.value.code == 2
     assert capsys.readouterr().err == "fidelity needs two held-out models or more; given: 1.\n"
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_a_mistake_of_ours_is_no_bad_input(tmp_path):
+    with pytest.raises(ValueError, match="broadcast"), io.job(tmp_path / "log"):
+        np.ones(2) + np.ones(3)
     assert (tmp_path / "log").read_text().startswith("Traceback")
 
 

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from rethinking_backdoors.io import InputError, sha256
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import sha256
 
 ROOT = Path(__file__).parents[1]
 

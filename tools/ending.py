@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from rethinking_backdoors.config import load
-from rethinking_backdoors.io import InputError
+from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.verification import check
 
 ROOT = Path(__file__).parents[1]

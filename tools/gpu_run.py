@@ -15,7 +15,8 @@ import signal
 import sys
 from pathlib import Path
 
-from rethinking_backdoors.io import InputError, require_device
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import require_device
 from rethinking_backdoors.training.deadline import Deadline
 
 

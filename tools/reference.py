@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from rethinking_backdoors.config import load
-from rethinking_backdoors.io import InputError, atomic, read_json, sha256, write_text
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import atomic, read_json, sha256, write_text
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("claims.csv", "cost.csv", "provenance.json", "summary.md", "verification.csv", "verification.md")

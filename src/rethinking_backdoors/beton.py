@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from rethinking_backdoors.io import InputError, atomic
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import atomic
 
 # The smallest page that ffcv allows, so that a set of small images does not take 17 MB.
 _PAGE_SIZE = 1 << 21

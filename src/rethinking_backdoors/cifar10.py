@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from rethinking_backdoors.io import InputError, read_npz
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import read_npz
 
 LAYOUT, ARCHIVE = "cifar-10-batches-py", "cifar10.npz"
 SHAPES = {"x_train": (50_000, 32, 32, 3), "y_train": (50_000,), "x_test": (10_000, 32, 32, 3), "y_test": (10_000,)}

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from rethinking_backdoors.io import InputError
+from rethinking_backdoors.errors import InputError
 
 # The number that the experiment of Figure 2 has: its folder is exp20, and no other experiment may have it.
 FIGURE2 = 20

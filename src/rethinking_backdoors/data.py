@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rethinking_backdoors import cifar10, image_folder
-from rethinking_backdoors.io import InputError
+from rethinking_backdoors.errors import InputError
 
 # Draws one seed's arrays from the seed's stream.
 Draw = Callable[[np.random.Generator], dict[str, np.ndarray]]

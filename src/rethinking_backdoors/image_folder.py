@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rethinking_backdoors.io import InputError
+from rethinking_backdoors.errors import InputError
 
 
 def load(folder: str | Path, side: int) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:

@@ -15,9 +15,7 @@ from typing import Any
 
 import numpy as np
 
-
-class InputError(Exception):
-    """Something that the user can mend: bad input, a bad setting, a damaged file. The message is one clear sentence."""
+from rethinking_backdoors.errors import InputError
 
 
 @contextlib.contextmanager
@@ -138,7 +136,7 @@ def require_device(device: str) -> None:
 def job(log: str | Path, device: str | None = None) -> Iterator[None]:
     """The frame of a workflow script: output goes to the rule's log; what a user caused ends in one sentence and exit code 2.
 
-    That is an InputError, for instance of ``require_device``, or the ValueError with which the library refuses what it is given.
+    That is an InputError, for instance of ``require_device``; anything else is a mistake of ours and ends with its traceback.
     """
     stderr = sys.stderr
     with (
@@ -149,9 +147,7 @@ def job(log: str | Path, device: str | None = None) -> Iterator[None]:
         try:
             require_device(device or "cpu")
             yield
-        except (InputError, ValueError) as error:
-            if not isinstance(error, InputError):  # what the library refuses, or a mistake of ours: the log tells where
-                traceback.print_exc(file=file)
+        except InputError as error:
             print(error, file=file)
             print(error, file=stderr)
             sys.exit(2)

@@ -9,6 +9,7 @@ import numpy as np
 
 from rethinking_backdoors.datamodels.inputs import Margins, Masks, mask_columns, mask_rows, masks_of, matched
 from rethinking_backdoors.detection.objective import strength_vector
+from rethinking_backdoors.errors import InputError
 
 # Rows of W that are in memory at a time as float64.
 _ROWS_AT_ONCE = 256
@@ -30,7 +31,7 @@ def estimates(weights: np.ndarray, supports: Sequence[np.ndarray], self_influenc
     Memory: 8 (256 t + features (n + 2 t)) bytes.
 
     Raises:
-        ValueError: W holds values that are not finite.
+        InputError: W holds values that are not finite.
     """
     indicators = np.zeros((len(supports), len(weights)))
     for row, support in zip(indicators, supports, strict=True):
@@ -44,7 +45,7 @@ def estimates(weights: np.ndarray, supports: Sequence[np.ndarray], self_influenc
         if not self_influence:
             total -= indicators * np.diagonal(weights)
     if not np.isfinite(total).all():
-        raise ValueError("the weight matrix holds values that are not finite.")
+        raise InputError("the weight matrix holds values that are not finite.")
     return total
 
 
@@ -114,7 +115,7 @@ def k_output(
     least = max(1, masks.shape[0] // 200)
     enough = np.flatnonzero((models >= least).all(0))
     if not len(enough):
-        raise ValueError(f"no number k of feature examples occurs in {least} models for every example: train more models.")
+        raise InputError(f"no number k of feature examples occurs in {least} models for every example: train more models.")
     # The counts are bell-shaped, so the range round the most frequent k that has enough models is the one to show.
     centre = enough[models.min(0)[enough].argmax()]
     gaps = np.flatnonzero(models.min(0) < least)

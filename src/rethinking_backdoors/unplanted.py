@@ -12,7 +12,7 @@ import pandas as pd
 from rethinking_backdoors.attacks import objects, patterns
 from rethinking_backdoors.attacks.poisoning import poison
 from rethinking_backdoors.detection.scores import ranking
-from rethinking_backdoors.io import InputError
+from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.metrics import auroc
 from rethinking_backdoors.seeds import generator
 from rethinking_backdoors.tables import COLUMNS, summarize

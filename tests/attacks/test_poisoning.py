@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from rethinking_backdoors.attacks.poisoning import poison, poisoned_set, read_poisoned
-from rethinking_backdoors.io import InputError, write_npz
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import write_npz
 
 TRIGGER = [[{"rows": [0, 0], "columns": [0, 0], "color": [255]}], [{"rows": [1, 1], "columns": [1, 1], "color": [255]}]]
 

@@ -7,7 +7,7 @@ import yaml
 
 from rethinking_backdoors.attacks.triggers import check, stamp, stamp_test, stamp_train
 from rethinking_backdoors.data import image_shape
-from rethinking_backdoors.io import InputError
+from rethinking_backdoors.errors import InputError
 
 TRIGGERS = yaml.safe_load(Path("config/digits.yaml").read_text())["triggers"]
 # Written out by hand, pixel by pixel, from the descriptions in the configuration's comments.

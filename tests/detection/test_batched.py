@@ -142,3 +142,9 @@ def test_a_set_that_a_swap_improves_is_not_certified():
     inside = gain.gather(1, members)
     gain.scatter_(1, members, -torch.inf)
     assert batch._certify(members, inside, gain).tolist() == [False, True]
+
+
+def test_no_more_than_half_of_a_gpu_s_free_memory_is_used(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", {"cuda:1": (100, 1000)}.__getitem__)
+    assert batched._room("cuda:1") == 50
+    assert batched._room("cpu") == batched._BYTES

@@ -5,7 +5,8 @@ import pytest
 from test_engine import TRAINING, data, shard  # noqa: F401
 
 from rethinking_backdoors.datamodels.inputs import mask_columns
-from rethinking_backdoors.io import InputError, read_json
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import read_json
 from rethinking_backdoors.training import engine, margins
 from rethinking_backdoors.training.deadline import Deadline
 from rethinking_backdoors.training.margins import missing, open_with_masks, shard_name

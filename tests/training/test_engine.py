@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from rethinking_backdoors.datamodels.inputs import mask_columns
-from rethinking_backdoors.io import InputError, read_json, write_array
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import read_json, write_array
 from rethinking_backdoors.seeds import generator
 from rethinking_backdoors.training import engine, features, margins, mlp
 from rethinking_backdoors.training.basics import device_name

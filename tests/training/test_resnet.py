@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from rethinking_backdoors.io import InputError
+from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.training import networks, resnet
 
 

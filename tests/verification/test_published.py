@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from as_in_the_paper import FACTS, PAPER
 
-from rethinking_backdoors.io import InputError
+from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.verification.published import numbers, read
 from rethinking_backdoors.verification.verdicts import STAGES, differences
 

@@ -14,7 +14,8 @@ import yaml
 from running import PART, RESULTS, ROOT, TINY, planned, snakemake, variant
 
 from rethinking_backdoors.datamodels import ESTIMATORS
-from rethinking_backdoors.io import InputError, write_array, write_npz
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import write_array, write_npz
 
 
 def other_images(config):

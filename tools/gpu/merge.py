@@ -11,7 +11,8 @@ from gpu.keep import restore
 from gpu.plan import ROOT, SHARD
 from gpu.stretch import RECORD, unpack
 from rethinking_backdoors.config import load
-from rethinking_backdoors.io import InputError, read_array, read_json, read_npz, write_array, write_text
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import read_array, read_json, read_npz, write_array, write_text
 from rethinking_backdoors.metrics import auroc
 from rethinking_backdoors.strength import measured
 from rethinking_backdoors.tables import COLUMNS, summarize

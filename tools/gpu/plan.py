@@ -12,9 +12,10 @@ import yaml
 from rethinking_backdoors.attacks.poisoning import poisoned_set, write_poison
 from rethinking_backdoors.attacks.triggers import stamp_test
 from rethinking_backdoors.config import attack_of, canonical, check, experiments, load, training_of
+from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.evaluation import outcome, retrain
 from rethinking_backdoors.from_config import adversary_of, images_of, poison_of
-from rethinking_backdoors.io import InputError, read_npz, write_json
+from rethinking_backdoors.io import read_npz, write_json
 from rethinking_backdoors.seeds import root
 from rethinking_backdoors.training.deadline import Deadline
 from rethinking_backdoors.training.engine import train_deployed, train_shard

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rethinking_backdoors.errors import InputError
+
 # {"shape": "line", "points": [start, end], "width": w}, {"shape": "polygon", "points": [...]} or {"shape": "ellipse", "points":
 # [centre, radii]}, each with "color" [one value a channel, 0..255] and "shade" 0..1.
 Part = dict[str, Any]
@@ -109,11 +111,11 @@ def paste(images: np.ndarray, thing: Object, rng: np.random.Generator) -> np.nda
         A copy, (N, H, W, C) uint8.
 
     Raises:
-        ValueError: a part's colour has not one value a channel.
+        InputError: a part's colour has not one value a channel.
     """
     for part in thing["parts"]:
         if len(part["color"]) != images.shape[3]:
-            raise ValueError(f"the object's colour {part['color']} has not one value for each of {images.shape[3]} channels.")
+            raise InputError(f"the object's colour {part['color']} has not one value for each of {images.shape[3]} channels.")
     pasted, tilt = images.copy(), np.deg2rad(thing["tilt"])
     ranges = [*(thing[name] for name in ("rows", "columns", "size")), (-tilt, tilt)]
     poses = np.stack([rng.uniform(*ends, size=len(images)) for ends in ranges], axis=1)

@@ -9,7 +9,8 @@ import numpy as np
 
 from rethinking_backdoors.attacks.objects import Object, paste
 from rethinking_backdoors.attacks.triggers import Trigger, stamp_train
-from rethinking_backdoors.io import InputError, read_npz, write_json, write_npz
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import read_npz, write_json, write_npz
 
 
 @dataclass(frozen=True)

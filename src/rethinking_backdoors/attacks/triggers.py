@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from rethinking_backdoors.io import InputError
+from rethinking_backdoors.errors import InputError
 
 # {"rows": [first, last], "columns": [first, last], "color": [one value a channel]}, both ends included, 0..255.
 Rectangle = dict
@@ -31,12 +31,12 @@ def stamp(images: np.ndarray, variant: Sequence[Rectangle]) -> np.ndarray:
         A copy, (N, H, W, C) uint8. Source: Figure 6 and section 5 of the paper.
 
     Raises:
-        ValueError: a rectangle does not lie in the images, or its colour is not one of theirs.
+        InputError: a rectangle does not lie in the images, or its colour is not one of theirs.
     """
     stamped = images.copy()
     for rectangle in variant:
         if wrong := _misfit(rectangle, images.shape[1:]):
-            raise ValueError(f"a trigger does not fit the images: {wrong}.")
+            raise InputError(f"a trigger does not fit the images: {wrong}.")
         (top, bottom), (left, right) = rectangle["rows"], rectangle["columns"]
         stamped[:, top : bottom + 1, left : right + 1] = rectangle["color"]
     return stamped

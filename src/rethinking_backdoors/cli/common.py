@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import typer
 
-from rethinking_backdoors.io import InputError, read_array, read_json, require_device
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import read_array, read_json, require_device
 
 TRAIN_ROWS = "rows are training examples"
 # The endings of what torch has saved; no manifest belongs to such a file.
@@ -31,7 +32,7 @@ def one_sentence() -> Iterator[None]:
     """What a user caused ends in one sentence on standard error and exit code 2."""
     try:
         yield
-    except (InputError, ValueError) as error:
+    except InputError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(2) from None
 

@@ -14,7 +14,8 @@ from rethinking_backdoors.cli.common import TORCH, Orientation, one_sentence, re
 from rethinking_backdoors.detection.pairs import pair_sums
 from rethinking_backdoors.detection.scores import ranking, summarize
 from rethinking_backdoors.detection.search import Solutions, check, search_pairs
-from rethinking_backdoors.io import InputError, write_json, write_text
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import write_json, write_text
 
 # The smallest and the largest size of the paper; its sizes double.
 SMALLEST, LARGEST = 10, 5120

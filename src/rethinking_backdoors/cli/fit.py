@@ -11,7 +11,8 @@ import typer
 
 from rethinking_backdoors.cli.common import TRAIN_ROWS, load_array, one_sentence, use_device
 from rethinking_backdoors.datamodels import ESTIMATORS, PackedMasks, estimator_of, fit_with_fidelity
-from rethinking_backdoors.io import InputError, write_array
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import write_array
 from rethinking_backdoors.training.margins import open_with_masks
 
 Estimator = StrEnum("Estimator", {name: name for name in ESTIMATORS})

@@ -8,7 +8,8 @@ import typer
 
 from rethinking_backdoors.cli.common import Orientation, one_sentence, read_weights
 from rethinking_backdoors.detection.objective import objective
-from rethinking_backdoors.io import InputError, write_text
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import write_text
 from rethinking_backdoors.seeds import generator
 from rethinking_backdoors.strength import estimate, estimates
 

@@ -12,7 +12,8 @@ import typer
 from rethinking_backdoors import kernels
 from rethinking_backdoors.cli.common import one_sentence, use_device
 from rethinking_backdoors.config import attack_of, check, experiments, load, training_of
-from rethinking_backdoors.io import InputError, digest, read_json, read_npz, write_json
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import digest, read_json, read_npz, write_json
 from rethinking_backdoors.training.deadline import Deadline
 
 # Images, labels and, if the networks take features, what makes them.

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from rethinking_backdoors.errors import InputError
+
 _EXAMPLES_AT_ONCE = 256
 
 
@@ -30,17 +32,17 @@ def trak(
         the linear datamodeling score and the search, can be compared with other estimators, mean squared errors cannot.
 
     Raises:
-        ValueError: traker is not installed, there is no network, or ``dimensions`` is not below n.
+        InputError: traker is not installed, there is no network, or ``dimensions`` is not below n.
     """
     try:
         from trak import TRAKer
         from trak.projectors import BasicProjector, ProjectionType
     except ImportError:
-        raise ValueError("TRAK needs the package traker, which is not installed: pip install traker==0.3.2.") from None
+        raise InputError("TRAK needs the package traker, which is not installed: pip install traker==0.3.2.") from None
     if not networks:
-        raise ValueError("TRAK needs at least one trained network.")
+        raise InputError("TRAK needs at least one trained network.")
     if dimensions >= len(images):
-        raise ValueError(f"TRAK's dimensions must be fewer than the {len(images)} training examples; given: {dimensions}.")
+        raise InputError(f"TRAK's dimensions must be fewer than the {len(images)} training examples; given: {dimensions}.")
     parameters = sum(parameter.numel() for parameter in networks[0].parameters())
     # traker computes in the network that it is given: a copy of its own, so that none of the caller's changes.
     network = copy.deepcopy(networks[0])

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from scipy.linalg import blas, lapack
 
+from rethinking_backdoors.errors import InputError
+
 # A numpy array on the host, a torch tensor on a device.
 Array = Any
 
@@ -31,12 +33,12 @@ class Host:
         """Cholesky factor of a symmetric positive definite matrix (d, d), which is overwritten.
 
         Raises:
-            ValueError: the matrix is not positive definite in this precision.
+            InputError: the matrix is not positive definite in this precision.
         """
         # LAPACK counts columns first: the upper triangle of .T is the lower one of the C-ordered matrix.
         factor, failed = lapack.spotrf(square.T, lower=1, overwrite_a=1, clean=0)
         if failed:
-            raise ValueError("the penalty is too small for single precision: the penalised Gram matrix is not positive definite.")
+            raise InputError("the penalty is too small for single precision: the penalised Gram matrix is not positive definite.")
         return factor
 
     def solve(self, factor: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -69,7 +71,7 @@ class Device:
         columns_first = square.mT
         self.torch.linalg.cholesky_ex(columns_first, out=(columns_first, failed))
         if failed.item():
-            raise ValueError("the penalty is too small for single precision: the penalised Gram matrix is not positive definite.")
+            raise InputError("the penalty is too small for single precision: the penalised Gram matrix is not positive definite.")
         return columns_first
 
     def solve(self, factor: Array, right: Array) -> Array:

@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from rethinking_backdoors.datamodels.inputs import Margins, Masks, mask_columns
+from rethinking_backdoors.errors import InputError
 
 # Targets whose margins are in memory at a time, as float32.
 _TARGETS_AT_ONCE = 4096
@@ -35,7 +36,7 @@ class Datamodel(ABC):
                 shards, say) in the order of the models.
 
         Raises:
-            ValueError: shapes do not fit, margins hold NaN or infinite values, or an example is in every model's subset or none.
+            InputError: shapes do not fit, margins hold NaN or infinite values, or an example is in every model's subset or none.
         """
 
     def predict(self, masks: Masks) -> np.ndarray:
@@ -47,10 +48,10 @@ def predict(weights: np.ndarray, intercept: np.ndarray, masks: Masks) -> np.ndar
     """intercept + masks @ W for W (n, t), rows training examples; (models, t) float32.
 
     Raises:
-        ValueError: masks of another number of training examples.
+        InputError: masks of another number of training examples.
     """
     if masks.shape[1] != len(weights):
-        raise ValueError(
+        raise InputError(
             f"masks has {masks.shape[1]} columns (training examples), the weights {len(weights)} rows: not the same."
         )
     predicted = np.tile(intercept.astype(np.float32), (masks.shape[0], 1))

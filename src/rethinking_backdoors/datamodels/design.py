@@ -5,6 +5,7 @@ import numpy as np
 from rethinking_backdoors.datamodels.backend import Array, Host
 from rethinking_backdoors.datamodels.inputs import Masks, PackedMasks, mask_columns
 from rethinking_backdoors.datamodels.overlaps import overlaps, padded, words
+from rethinking_backdoors.errors import InputError
 
 # Up to this many examples the masks are unpacked to float32 once (4 m n bytes); above, in parts of this size for each product.
 # In float64 half as many.
@@ -26,7 +27,7 @@ class Design:
     Memory: 4 m min(n, 16384) bytes on the host (in float64 4 m min(2 n, 16384)), 4 m n on a device.
 
     Raises:
-        ValueError: an example is in every subset or in none.
+        InputError: an example is in every subset or in none.
     """
 
     def __init__(self, masks: Masks, at: Host, threads: int = 1):
@@ -35,7 +36,7 @@ class Design:
         self._at_once = _EXAMPLES_AT_ONCE * 4 // np.dtype(at.dtype).itemsize if isinstance(at, Host) else self.n
         self.inside = np.concatenate([mask_columns(masks, *part).sum(0, dtype=np.int64) for part in self._parts()])
         if not (self.inside.all() and (self.m - self.inside).all()):
-            raise ValueError("an example is in every model's subset or in none: its weight cannot be estimated.")
+            raise InputError("an example is in every model's subset or in none: its weight cannot be estimated.")
         self.mean = self.inside / self.m
         self._transposed = at.put(mask_columns(masks, 0, self.n).T) if self.n <= self._at_once else None
 

@@ -9,6 +9,7 @@ from rethinking_backdoors.datamodels.backend import Host, backend
 from rethinking_backdoors.datamodels.base import Datamodel, centred_blocks
 from rethinking_backdoors.datamodels.design import Design
 from rethinking_backdoors.datamodels.inputs import Margins, Masks, mask_columns, matched
+from rethinking_backdoors.errors import InputError
 
 CENTRINGS = ("target", "group", "model")
 
@@ -41,14 +42,14 @@ class DifferenceInMeans(Datamodel):
 
     def __init__(self, centring: str = "target", *, device: str | None = None):
         if centring not in CENTRINGS:
-            raise ValueError(f"centring must be one of {', '.join(CENTRINGS)}; given: {centring}.")
+            raise InputError(f"centring must be one of {', '.join(CENTRINGS)}; given: {centring}.")
         self.centring, self.device = centring, device
 
     def fit(self, masks: Masks, margins: np.ndarray | Sequence[np.ndarray] | Margins) -> Self:
         """See ``Datamodel.fit``."""
         margins, at = matched(masks, margins), backend(self.device, np.float64)
         if self.centring != "target" and masks.shape[1] != margins.shape[1]:
-            raise ValueError(f"centring {self.centring!r} needs margins of the training examples, as many as masks has columns.")
+            raise InputError(f"centring {self.centring!r} needs margins of the training examples, as many as masks has columns.")
         design = Design(masks, at)
         levels = _model_means(masks, margins) if self.centring == "model" else None
         # The sum over models without i is the total minus the sum over models with i.

@@ -6,6 +6,7 @@ import numpy as np
 
 from rethinking_backdoors.datamodels.base import Datamodel, predict
 from rethinking_backdoors.datamodels.inputs import Margins, Masks, mask_rows, matched
+from rethinking_backdoors.errors import InputError
 
 _TARGETS_AT_ONCE = 1024
 # One model in so many is held out.
@@ -33,13 +34,13 @@ def fidelity(
         constant. ``models``: v.
 
     Raises:
-        ValueError: fewer than two models, or shapes do not fit.
+        InputError: fewer than two models, or shapes do not fit.
     """
     margins = matched(masks, margins)
     if masks.shape[0] < 2:
-        raise ValueError(f"fidelity needs two held-out models or more; given: {masks.shape[0]}.")
+        raise InputError(f"fidelity needs two held-out models or more; given: {masks.shape[0]}.")
     if weights.shape[1] != margins.shape[1]:
-        raise ValueError(f"the weights have {weights.shape[1]} columns (targets), margins {margins.shape[1]}: not the same.")
+        raise InputError(f"the weights have {weights.shape[1]} columns (targets), margins {margins.shape[1]}: not the same.")
     correlation, error, variance = [], [], []
     for start in range(0, margins.shape[1], _TARGETS_AT_ONCE):
         targets = slice(start, start + _TARGETS_AT_ONCE)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rethinking_backdoors.errors import InputError
+
 
 @dataclass(frozen=True)
 class PackedMasks:
@@ -29,7 +31,7 @@ def pack(chunks: Iterable[np.ndarray]) -> PackedMasks:
     parts, n = [], 0
     for chunk in chunks:
         if chunk.dtype != bool:
-            raise ValueError(f"masks must be bool, True where an example is in a model's subset; given: {chunk.dtype}.")
+            raise InputError(f"masks must be bool, True where an example is in a model's subset; given: {chunk.dtype}.")
         parts.append(np.packbits(chunk, axis=1))
         n = chunk.shape[1]
     return PackedMasks(np.concatenate(parts), n)
@@ -69,7 +71,7 @@ class Margins:
         kept: (m,) bool, the models to use; all if not given.
 
     Raises:
-        ValueError: shards of different numbers of targets, or no numbers.
+        InputError: shards of different numbers of targets, or no numbers.
     """
 
     def __init__(self, margins: "np.ndarray | Sequence[np.ndarray] | Margins", kept: np.ndarray | None = None):
@@ -77,10 +79,10 @@ class Margins:
             margins, kept = margins.parts, margins._narrowed(kept)
         self.parts = [margins] if isinstance(margins, np.ndarray) else list(margins)
         if any(part.ndim != 2 or part.dtype.kind != "f" for part in self.parts):
-            raise ValueError("margins must be floating-point arrays of two dimensions, models times targets.")
+            raise InputError("margins must be floating-point arrays of two dimensions, models times targets.")
         widths = sorted({part.shape[1] for part in self.parts})
         if len(widths) != 1:
-            raise ValueError(f"every shard of margins must have the same number of targets; given: {widths}.")
+            raise InputError(f"every shard of margins must have the same number of targets; given: {widths}.")
         self.kept = kept
         models = sum(map(len, self.parts)) if kept is None else int(kept.sum())
         self.shape = (models, widths[0])
@@ -97,7 +99,7 @@ class Margins:
         """The margins of targets ``start`` to ``stop``, (m, stop - start) float32 in C order, a copy.
 
         Raises:
-            ValueError: one of them is NaN or infinite.
+            InputError: one of them is NaN or infinite.
         """
         return self._read(slice(start, min(stop, self.shape[1])))
 
@@ -116,7 +118,7 @@ class Margins:
             block[row : row + len(values)] = values
             row, model = row + len(values), model + len(part)
         if not np.isfinite(block).all():
-            raise ValueError(f"margins of the targets {read.min()} to {read.max()} hold NaN or infinite values.")
+            raise InputError(f"margins of the targets {read.min()} to {read.max()} hold NaN or infinite values.")
         return block
 
 
@@ -124,11 +126,11 @@ def matched(masks: Masks, margins: np.ndarray | Sequence[np.ndarray] | Margins) 
     """Margins ready to be read, after the check that they fit the masks.
 
     Raises:
-        ValueError: shapes do not fit, or masks are not bool.
+        InputError: shapes do not fit, or masks are not bool.
     """
     margins = margins if isinstance(margins, Margins) else Margins(margins)
     if isinstance(masks, np.ndarray) and masks.dtype != bool:
-        raise ValueError(f"masks must be bool, True where an example is in a model's subset; given: {masks.dtype}.")
+        raise InputError(f"masks must be bool, True where an example is in a model's subset; given: {masks.dtype}.")
     if masks.shape[0] != margins.shape[0]:
-        raise ValueError(f"masks has {masks.shape[0]} rows (models), margins {margins.shape[0]}; they must be equal.")
+        raise InputError(f"masks has {masks.shape[0]} rows (models), margins {margins.shape[0]}; they must be equal.")
     return margins

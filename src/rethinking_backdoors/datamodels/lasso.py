@@ -11,6 +11,7 @@ from rethinking_backdoors.datamodels.descent import Descent
 from rethinking_backdoors.datamodels.design import Design
 from rethinking_backdoors.datamodels.inputs import Margins, Masks, mask_columns, mask_rows, matched
 from rethinking_backdoors.datamodels.units import mask_deviation, standardised_from_raw
+from rethinking_backdoors.errors import InputError
 
 # A target's path ends after this many penalties in a row that predict no better.
 _PATIENCE = 3
@@ -58,12 +59,12 @@ class Lasso(Datamodel):
         threads: int = 1,
     ):
         if penalties is not None and not np.all(np.asarray(penalties) > 0):
-            raise ValueError("penalties must be above 0.")
+            raise InputError("penalties must be above 0.")
         self.penalties, self.path, self.tolerance, self.sweeps = penalties, path, tolerance, sweeps
         self.device, self.threads = device, threads
 
     def fit(self, masks: Masks, margins: np.ndarray | Sequence[np.ndarray] | Margins) -> Self:
-        """See ``Datamodel.fit``; also a ValueError if there are fewer than 20 models to choose penalties with."""
+        """See ``Datamodel.fit``; also an InputError if there are fewer than 20 models to choose penalties with."""
         margins, at = matched(masks, margins), backend(self.device)
         self.coef_ = np.zeros((masks.shape[1], margins.shape[1]), dtype=np.float32)
         self.intercept_, self.converged_ = np.empty(margins.shape[1]), True
@@ -83,7 +84,7 @@ class Lasso(Datamodel):
         """Sets ``penalty_`` and, as starts of the refit, ``coef_`` in standardised units."""
         held = np.arange(masks.shape[0]) % 10 == 9
         if held.sum() < 2:
-            raise ValueError(
+            raise InputError(
                 f"the penalties are chosen with a tenth of the models: at least 20 are needed, not {masks.shape[0]}."
             )
         design = Design(mask_rows(masks, ~held), at, self.threads)

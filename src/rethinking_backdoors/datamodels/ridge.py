@@ -10,6 +10,7 @@ from rethinking_backdoors.datamodels.base import Datamodel, centred_blocks
 from rethinking_backdoors.datamodels.design import Design
 from rethinking_backdoors.datamodels.inputs import Margins, Masks, matched
 from rethinking_backdoors.datamodels.spectrum import Spectrum, along_left, lanczos
+from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.seeds import generator
 
 # Up to this size of the Gram matrix its eigenvalues are computed; above, 24 + 8 random vectors stand for all targets and for the
@@ -43,7 +44,7 @@ class Ridge(Datamodel):
 
     def __init__(self, penalty: float | None = None, *, device: str | None = None, threads: int = 1, seed: int = 0):
         if penalty is not None and not penalty > 0:
-            raise ValueError(f"penalty must be above 0; given: {penalty}.")
+            raise InputError(f"penalty must be above 0; given: {penalty}.")
         self.penalty, self.device, self.threads, self.seed = penalty, device, threads, seed
 
     def fit(self, masks: Masks, margins: np.ndarray | Sequence[np.ndarray] | Margins) -> Self:

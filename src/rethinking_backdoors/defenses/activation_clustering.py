@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rethinking_backdoors.defenses.interface import Learner, Oracle, Removal, TrainingSet
+from rethinking_backdoors.errors import InputError
 
 ORACLE = ()
 
@@ -39,13 +40,13 @@ def reduce(representations: np.ndarray, reduction: str, dimensions: int, state: 
     """(m, d) to (m, k) float64, k being ``dimensions`` or the rank if that is less; nothing is changed where k would be d.
 
     Raises:
-        ValueError: there is no such reduction.
+        InputError: there is no such reduction.
     """
     from sklearn.decomposition import PCA, FastICA
     from sklearn.exceptions import ConvergenceWarning
 
     if reduction not in ("independent", "principal"):
-        raise ValueError(f"Activation Clustering reduces to independent or principal components; given: {reduction}.")
+        raise InputError(f"Activation Clustering reduces to independent or principal components; given: {reduction}.")
     values = representations.astype(np.float64)
     rank = int(np.linalg.matrix_rank(values - values.mean(0)))
     if rank == 0 or min(dimensions, rank) == values.shape[1]:
@@ -79,7 +80,7 @@ def defend(examples: TrainingSet, settings: Settings, oracle: Oracle, rng: np.ra
     """Removes the smaller cluster of every class in which the analysis calls it poison; makes no scores.
 
     Raises:
-        ValueError: there is no such analysis.
+        InputError: there is no such analysis.
     """
     from sklearn.metrics import silhouette_score
 
@@ -93,7 +94,7 @@ def defend(examples: TrainingSet, settings: Settings, oracle: Oracle, rng: np.ra
         groups = [members[small] for members, small, _ in found]
         guilty = reclassified(learner, examples.labels, groups, settings.threshold, rng)
     else:
-        raise ValueError(f"Activation Clustering analyses relative_size, silhouette or exclusionary; given: {settings.analysis}.")
+        raise InputError(f"Activation Clustering analyses relative_size, silhouette or exclusionary; given: {settings.analysis}.")
     removed = [members[small] for (members, small, _), bad in zip(found, guilty, strict=True) if bad]
     return Removal(np.concatenate([np.empty(0, dtype=np.int64), *removed]))
 

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from rethinking_backdoors.errors import InputError
+
 
 class Learner(Protocol):
     """Trains networks on parts of one training set; ``training.learner.Learner`` is one."""
@@ -69,12 +71,12 @@ def suspect_classes(labels: np.ndarray, oracle: Oracle) -> list[np.ndarray]:
     """The members, (m,) int64 each, of the target class if it was told, else of every class.
 
     Raises:
-        ValueError: no example has the label that was told.
+        InputError: no example has the label that was told.
     """
     classes = np.unique(labels) if oracle.target_class is None else [oracle.target_class]
     members = [np.flatnonzero(labels == label) for label in classes]
     if not all(map(len, members)):
-        raise ValueError(f"no training example has the label {oracle.target_class}, which was told as the target class.")
+        raise InputError(f"no training example has the label {oracle.target_class}, which was told as the target class.")
     return members
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rethinking_backdoors.defenses.interface import Learner, Oracle, Removal, TrainingSet
+from rethinking_backdoors.errors import InputError
 
 ORACLE = ()
 
@@ -122,12 +123,12 @@ def grow(learner: Learner, labels: np.ndarray, kept: np.ndarray, settings: Setti
         kept: (n,) bool, what it begins with.
 
     Raises:
-        ValueError: nothing is left to train on, because no network learned anything.
+        InputError: nothing is left to train on, because no network learned anything.
     """
     network, right = None, np.full(len(labels), 0.5)
     for _ in range(settings.growths):
         if not kept.any():
-            raise ValueError("Inverse Self-Paced Learning kept nothing: its networks need more epochs.")
+            raise InputError("Inverse Self-Paced Learning kept nothing: its networks need more epochs.")
         network = learner.fit(np.flatnonzero(kept), rng, settings.growth, start=network)
         correct = learner.evaluate(network)[1] == labels
         right = settings.memory * right + (1 - settings.memory) * correct

@@ -11,6 +11,7 @@ import numpy as np
 
 from rethinking_backdoors import defenses
 from rethinking_backdoors.defenses.interface import Oracle, Removal, TrainingSet
+from rethinking_backdoors.errors import InputError
 
 
 def check(line: dict[str, Any]) -> tuple[ModuleType, Any]:
@@ -21,17 +22,17 @@ def check(line: dict[str, Any]) -> tuple[ModuleType, Any]:
             fields); everything else is settings of that method.
 
     Raises:
-        ValueError: there is no such method, it has other settings, or it has no use for what it would be told.
+        InputError: there is no such method, it has other settings, or it has no use for what it would be told.
     """
     settings = {key: value for key, value in line.items() if key not in ("method", "oracle")}
     module, told = _module(line.get("method")), line.get("oracle", [])
     if not set(told) <= set(module.ORACLE):
         able = ", ".join(module.ORACLE) or "nothing"
-        raise ValueError(f"The defense {line['method']} can be told {able}; its oracle in the configuration is {told}.")
+        raise InputError(f"The defense {line['method']} can be told {able}; its oracle in the configuration is {told}.")
     try:
         return module, module.Settings(**settings)
     except TypeError as error:
-        raise ValueError(f"The settings of the defense {line['method']} are wrong: {error}.") from None
+        raise InputError(f"The settings of the defense {line['method']} are wrong: {error}.") from None
 
 
 def run(line: dict[str, Any], examples: TrainingSet, known: Oracle, rng: np.random.Generator) -> Removal:
@@ -69,4 +70,4 @@ def _module(method: str | None) -> ModuleType:
         module = importlib.import_module(f"{defenses.__name__}.{method}")
         if hasattr(module, "defend"):
             return module
-    raise ValueError(f"There is no defense '{method}': a defense's method is a module of defenses/ with a function defend.")
+    raise InputError(f"There is no defense '{method}': a defense's method is a module of defenses/ with a function defend.")

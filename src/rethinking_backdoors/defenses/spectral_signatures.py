@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rethinking_backdoors.defenses.interface import Oracle, Removal, TrainingSet, highest_of_class, suspect_classes
+from rethinking_backdoors.errors import InputError
 
 ORACLE = ("target_class", "poisoned")
 
@@ -30,10 +31,10 @@ def scores(representations: np.ndarray, variant: str) -> np.ndarray:
     """The outlier scores (m,) float64 of one class from its representations (m, d): algorithm 1 of the paper, or the code's.
 
     Raises:
-        ValueError: there is no such variant.
+        InputError: there is no such variant.
     """
     if variant not in ("paper", "released"):
-        raise ValueError(f"Spectral Signatures has the variants paper and released; given: {variant}.")
+        raise InputError(f"Spectral Signatures has the variants paper and released; given: {variant}.")
     values = representations.astype(np.float64)
     centred = values - values.mean(0)
     direction = np.linalg.svd(centred, full_matrices=False)[2][0]
@@ -44,10 +45,10 @@ def defend(examples: TrainingSet, settings: Settings, oracle: Oracle, rng: np.ra
     """Removes the highest scores of the target class if told, else of every class; draws nothing.
 
     Raises:
-        ValueError: the variant ``paper`` was not told the number of poisoned examples.
+        InputError: the variant ``paper`` was not told the number of poisoned examples.
     """
     if settings.variant == "paper" and oracle.poisoned is None:
-        raise ValueError("Spectral Signatures as in its paper has to be told poisoned, the number of poisoned examples.")
+        raise InputError("Spectral Signatures as in its paper has to be told poisoned, the number of poisoned examples.")
     score, removed = np.full(len(examples.labels), -np.inf), []
     for members in suspect_classes(examples.labels, oracle):
         score[members] = scores(examples.representations[members], settings.variant)

@@ -10,6 +10,7 @@ import numpy as np
 
 from rethinking_backdoors.defenses.interface import Oracle, Removal, TrainingSet, highest_of_class, suspect_classes
 from rethinking_backdoors.defenses.robust import estimate, inverse_root
+from rethinking_backdoors.errors import InputError
 
 ORACLE = ("target_class", "poisoned")
 # The paper's code tries ten dimensions, evenly spaced in their square roots.
@@ -93,10 +94,10 @@ def defend(examples: TrainingSet, settings: Settings, oracle: Oracle, rng: np.ra
     """Removes the highest scores of the target class if told, else of every class; draws nothing.
 
     Raises:
-        ValueError: it was not told the number of poisoned examples.
+        InputError: it was not told the number of poisoned examples.
     """
     if oracle.poisoned is None:
-        raise ValueError("SPECTRE has to be told poisoned, the number of poisoned examples.")
+        raise InputError("SPECTRE has to be told poisoned, the number of poisoned examples.")
     count = int(settings.removed * oracle.poisoned)
     score, removed = np.full(len(examples.labels), -np.inf), []
     for members in suspect_classes(examples.labels, oracle):

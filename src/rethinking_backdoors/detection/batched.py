@@ -9,7 +9,7 @@ from rethinking_backdoors.detection.pairs import Pairs
 from rethinking_backdoors.detection.search import TOLERANCE, Solutions, check, start
 from rethinking_backdoors.seeds import generator
 
-# Bytes that one step may hold besides S: decides how many restarts are searched at once.
+# Bytes that one step may hold besides S where the device does not say what is free: how many restarts are searched at once.
 _BYTES = 2**34
 # Of each restart, the members whose swaps could gain most and the examples outside with the highest gains, of which all pairs are
 # tried in each step. Whole rows are then hardly ever read: in noise of 3,000 to 30,000 examples none in a thousand steps, where
@@ -35,7 +35,8 @@ def search_batched(
 
     Args:
         pairs, sizes, restarts, seed, starts, progress: see ``search_pairs``.
-        device: where S goes, once for all sizes, and the gains; about 16 GiB at most are used besides S.
+        device: where S goes, once for all sizes, and the gains. Besides S at most half of what a GPU has free is used, and
+            16 GiB elsewhere.
 
     Returns:
         Up to rounding the solutions of ``search_pairs``: sums are taken in another order, so that a tie may break another way.
@@ -46,12 +47,17 @@ def search_batched(
     members, objective, certified = [], np.empty((len(sizes), restarts)), np.empty((len(sizes), restarts), dtype=bool)
     for row, size in enumerate(progress(sizes)):
         found = np.stack([start(pairs.row, n, size, generator(seed, "restart", size, r), starts) for r in range(restarts)])
-        step = max(1, _BYTES // search.bytes(size))
+        step = max(1, _room(device) // search.bytes(size))
         for first in range(0, restarts, step):
             part = slice(first, first + step)
             found[part], objective[row, part], certified[row, part] = search.climb(found[part], pairs.linear(size))
         members.append(np.sort(found, axis=1))
     return Solutions(np.array(sizes), members, objective / pairs.scale, certified)
+
+
+def _room(device: str) -> int:
+    """Bytes that one step may hold besides S."""
+    return torch.cuda.mem_get_info(device)[0] // 2 if device.startswith("cuda") else _BYTES
 
 
 class _Batch:

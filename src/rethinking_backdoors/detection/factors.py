@@ -14,6 +14,7 @@ from rethinking_backdoors.datamodels.inputs import Margins, Masks, mask_columns,
 from rethinking_backdoors.detection.ascent import BLOCK, best_swap, enter, steepest, swap, total
 from rethinking_backdoors.detection.pairs import LISTED, list_lowest, value
 from rethinking_backdoors.detection.search import TOLERANCE, Solutions, check, start
+from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.seeds import generator
 
 _COLUMNS_AT_ONCE, _ROWS_AT_ONCE = 512, 16
@@ -89,11 +90,11 @@ def difference_factors(masks: Masks, margins: np.ndarray | Sequence[np.ndarray] 
         margins: (m, n) float16 or wider, of the training examples. One array is used as it is; shards are joined in a copy.
 
     Raises:
-        ValueError: shapes do not fit, margins are not finite, or an example is in every model's subset or in none.
+        InputError: shapes do not fit, margins are not finite, or an example is in every model's subset or in none.
     """
     margins, (m, n) = matched(masks, margins), masks.shape
     if margins.shape[1] != n:
-        raise ValueError(f"margins must be of the {n} training examples; they are of {margins.shape[1]} targets.")
+        raise InputError(f"margins must be of the {n} training examples; they are of {margins.shape[1]} targets.")
     left, inside, mean = np.empty((-(-m // 8), n), dtype=np.uint8), np.empty(n), np.empty(n)
     for first in range(0, n, _COLUMNS_AT_ONCE):
         part = slice(first, min(first + _COLUMNS_AT_ONCE, n))
@@ -101,7 +102,7 @@ def difference_factors(masks: Masks, margins: np.ndarray | Sequence[np.ndarray] 
         left[:, part], inside[part] = np.packbits(columns, axis=0), columns.sum(0)
         mean[part] = margins.block(part.start, part.stop).mean(0, dtype=np.float64)
     if not (inside.all() and (m - inside).all()):
-        raise ValueError("an example is in every model's subset or in none: its weight cannot be estimated.")
+        raise InputError("an example is in every model's subset or in none: its weight cannot be estimated.")
     right = margins.parts[0] if len(margins.parts) == 1 else np.concatenate(margins.parts)
     right = np.ascontiguousarray(right if margins.kept is None else right[margins.kept])
     return Factors(left, right, 1 / inside + 1 / (m - inside), mean)

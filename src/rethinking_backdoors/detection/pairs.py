@@ -13,6 +13,8 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
+from rethinking_backdoors.errors import InputError
+
 # Entries of S that are kept sorted for every row: enough to find the best swap without reading rows, 512 bytes an example.
 LISTED = 64
 _TILE = 512
@@ -64,17 +66,17 @@ def pair_sums(weights: np.ndarray, *, out: np.ndarray | None = None, threads: in
         threads: threads that sort the rows' lowest entries.
 
     Raises:
-        ValueError: W is not square or not finite, or ``out`` does not fit.
+        InputError: W is not square or not finite, or ``out`` does not fit.
     """
     if weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
-        raise ValueError(f"the weight matrix must be square (training examples x targets); its shape is {weights.shape}.")
+        raise InputError(f"the weight matrix must be square (training examples x targets); its shape is {weights.shape}.")
     if out is None:
         out = np.empty(weights.shape, dtype=np.float32)
     fits = out.shape == weights.shape and out.dtype in (np.float32, np.float16) and out.flags.c_contiguous and out.flags.writeable
     if not fits:
-        raise ValueError(f"out must be a writable float32 or float16 array of shape {weights.shape} in C order.")
+        raise InputError(f"out must be a writable float32 or float16 array of shape {weights.shape} in C order.")
     if out is not weights and np.may_share_memory(out, weights):
-        raise ValueError("out must be the weight matrix itself or share no memory with it.")
+        raise InputError("out must be the weight matrix itself or share no memory with it.")
     diagonal = np.diagonal(weights).astype(np.float64)
     column_sum, largest = _sums(weights)
     # The largest sum of two weights then lies between 2^13 and 2^15; 65,504 is the largest float16.
@@ -109,7 +111,7 @@ def _sums(weights: np.ndarray) -> tuple[np.ndarray, float]:
         with np.errstate(invalid="ignore"):
             total += block.sum(0, dtype=np.float64)
     if not np.isfinite(total).all():
-        raise ValueError("the weight matrix holds values that are not finite.")
+        raise InputError("the weight matrix holds values that are not finite.")
     return total, largest
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from rethinking_backdoors.detection.ascent import BLOCK, best_swap, enter, total
 from rethinking_backdoors.detection.pairs import Pairs, pair_sums, share_out, value
 from rethinking_backdoors.detection.search import TOLERANCE, Solutions, check, start
+from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.seeds import generator
 
 ORIENTATIONS = ("train-rows", "train-columns")
@@ -47,11 +48,11 @@ def search_released(
         be compared: ``certified`` says whether the set happens to be a local optimum of eq. 7.
 
     Raises:
-        ValueError: see ``search``; ``orientation`` is unknown.
+        InputError: see ``search``; ``orientation`` is unknown.
     """
     check(len(weights), sizes, "random")
     if orientation not in ORIENTATIONS:
-        raise ValueError(f"orientation must be one of {', '.join(ORIENTATIONS)}; given: {orientation}.")
+        raise InputError(f"orientation must be one of {', '.join(ORIENTATIONS)}; given: {orientation}.")
     n = len(weights)
     row_sum = weights.sum(1, dtype=np.float64) if orientation == "train-rows" else None
     pairs = pair_sums(weights, out=out, threads=threads)

@@ -7,6 +7,7 @@ import numpy as np
 
 from rethinking_backdoors.detection.ascent import ascend
 from rethinking_backdoors.detection.pairs import Pairs, pair_sums, share_out
+from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.seeds import generator
 
 STARTS = ("random", "partners")
@@ -57,7 +58,7 @@ def search(
         out: where W + W' goes and in which type, see ``pair_sums``; ``out=weights`` needs no second matrix.
 
     Raises:
-        ValueError: W is not a finite square matrix, a size is out of range, or ``starts`` is unknown.
+        InputError: W is not a finite square matrix, a size is out of range, or ``starts`` is unknown.
     """
     check(len(weights), sizes, starts)
     pairs = pair_sums(weights, out=out, threads=threads)
@@ -111,9 +112,9 @@ def climb(
 def check(n: int, sizes: list[int], starts: str) -> None:
     """Refuses sizes that cannot be drawn and starts that nobody knows."""
     if not all(1 <= size <= n // 2 for size in sizes):
-        raise ValueError(f"sizes must lie between 1 and n / 2 = {n // 2}; given: {sizes}.")
+        raise InputError(f"sizes must lie between 1 and n / 2 = {n // 2}; given: {sizes}.")
     if starts not in STARTS:
-        raise ValueError(f"starts must be one of {', '.join(STARTS)}; given: {starts}.")
+        raise InputError(f"starts must be one of {', '.join(STARTS)}; given: {starts}.")
 
 
 def start(row, n: int, size: int, rng: np.random.Generator, starts: str) -> np.ndarray:

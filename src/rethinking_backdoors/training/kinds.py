@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rethinking_backdoors.io import InputError
+from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.training import mlp, resnet_training
 from rethinking_backdoors.training.basics import Trainer
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rethinking_backdoors.io import InputError, atomic, digest, read_array, read_json, write_json, write_manifest
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import atomic, digest, read_array, read_json, write_json, write_manifest
 from rethinking_backdoors.training.subsets import masks
 
 if TYPE_CHECKING:

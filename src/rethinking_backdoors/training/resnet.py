@@ -23,7 +23,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from rethinking_backdoors.io import InputError
+from rethinking_backdoors.errors import InputError
 
 # Of CIFAR-10 in 0..255, as in the public datamodels example; its sd is smaller than the pixels' own.
 MEAN = (125.307, 122.961, 113.8575)

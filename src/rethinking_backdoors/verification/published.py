@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from rethinking_backdoors.io import InputError
+from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.tables import interval
 
 PLACES = ("first", "middle", "last")
