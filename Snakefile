@@ -13,6 +13,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [sys.path[0], dict(os.
 sys.executable = shlex.quote(sys.executable)
 
 from rethinking_backdoors import kernels
+from rethinking_backdoors.attacks import registry as attack_registry
 from rethinking_backdoors.attacks import triggers
 from rethinking_backdoors.config import (
     FIGURE2,
@@ -28,7 +29,7 @@ from rethinking_backdoors.config import (
 )
 from rethinking_backdoors.data import image_shape
 from rethinking_backdoors.defenses import registry
-from rethinking_backdoors.io import InputError
+from rethinking_backdoors.errors import InputError
 
 min_version("9.0")
 
@@ -39,10 +40,11 @@ if "dataset" not in config:
 
 try:
     check(config, os.path.join(workflow.basedir, "workflow/schemas/config.schema.yaml"))
+    attack_registry.check(config)
     triggers.check(config["triggers"], image_shape(config["images"]))
     for line in config.get("defenses", {}).values():
         registry.check(line)
-except (InputError, ValueError) as error:
+except InputError as error:
     print(error, file=sys.stderr, flush=True)
     os._exit(2)
 

@@ -42,8 +42,8 @@ def options() -> argparse.Namespace:
         "test": (10000, 200, "test images"),
         "epochs": (24, 1, "epochs a model"),
         "batch-size": (1024, 64, "images a step"),
-        "models": (5, 2, "timed models of each way"),
-        "seeds": (3, 2, "models of each way, trained on all images, for the clean accuracy"),
+        "models": (3, 2, "timed models of each way"),
+        "seeds": (1, 2, "models of each way, trained on all images, for the clean accuracy"),
         "cutout": (4, 4, "side of the Cutout square: 4 is the dirty-label recipe, 0 the clean-label one"),
         "mlps": (256, 64, "networks for the comparison of many at once with one by one"),
     }

@@ -106,8 +106,7 @@ rule retrain:
         training=lambda w: training_of(config, int(w.experiment)),
         features=config.get("features"),
         models=config["deployed"]["models"],
-        trigger=lambda w: config["triggers"][EXPERIMENTS[int(w.experiment)]["trigger"]],
-        target_class=config["target_class"],
+        attack=lambda w: attack_of(config, int(w.experiment)),
         defenses=DEFENSES,
         device=config["device"],
     script:

@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "rethinking_backdoors"
 FLOORS = [
-    {"errors", "io", "seeds", "config", "kernels"},
+    {"errors", "methods", "io", "seeds", "config", "kernels"},
     {"attacks", "cifar10", "image_folder", "data", "beton"},
     {"training", "datamodels", "detection", "defenses"},
     {"evaluation", "strength", "natural", "metrics", "tables", "from_config", "comparison", "unplanted"},
@@ -46,4 +46,4 @@ def test_detection_knows_no_data_set_attack_or_file():
     for folder in ("detection", "datamodels", "defenses"):
         for path in (PACKAGE / folder).glob("*.py"):
             names = {name.split(".")[1] for name in imports(path) if name.startswith("rethinking_backdoors.")}
-            assert names <= {"detection", "datamodels", "seeds", "defenses", "errors"}
+            assert names <= {"detection", "datamodels", "seeds", "defenses", "errors", "methods"}

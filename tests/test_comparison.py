@@ -8,7 +8,7 @@ from rethinking_backdoors.datamodels import difference_in_means
 from rethinking_backdoors.detection.scores import detect
 from rethinking_backdoors.detection.search import STARTS
 
-N, MODELS, PLANTED, SIZES = 60, 300, 10, [7, 10, 14]
+N, MODELS, PLANTED, SIZES = 60, 1000, 10, [7, 10, 14]
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def setting():
     rng = np.random.default_rng(0)
     masks = rng.random((MODELS, N)) < 0.5
     margins = rng.standard_normal((MODELS, N))
-    margins[:, :PLANTED] += 2 * masks[:, :PLANTED].sum(1, keepdims=True)
+    margins[:, :PLANTED] += masks[:, :PLANTED].sum(1, keepdims=True)
     return comparison.Setting(masks, margins, np.arange(N) < PLANTED, np.arange(N) < 2 * PLANTED, 0.2, 7)
 
 

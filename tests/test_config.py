@@ -38,7 +38,6 @@ def test_a_shipped_configuration_is_valid(config):
         (changed("models", "count", 0), "models.count"),
         (changed("models", "shard", 3000), "models"),
         (changed("seeds", []), "seeds"),
-        (changed("experiments", 0, "attack", "dirty"), "experiments.0.attack"),
         (changed("experiments", 0, "trigger", "square"), "square"),
         (changed("experiments", 0, "alphas", [0.333]), "whole percents"),
         (changed("experiments", 1, "experiment", 2), "same number"),
@@ -96,13 +95,6 @@ def test_what_a_defense_may_be_told():
 def test_without_an_attack_networks_are_trained_as_for_dirty_labels():
     assert training_of(CIFAR10, 0) == training_of(CIFAR10, 1)
     assert training_of(CIFAR10, 0)["cutout"] != training_of(CIFAR10, 5)["cutout"]
-
-
-def test_an_adversarial_attack_needs_its_section():
-    config = copy.deepcopy(DIGITS)
-    del config["adversary"]
-    with pytest.raises(InputError, match="adversary"):
-        check(config, SCHEMA)
 
 
 @pytest.mark.parametrize(

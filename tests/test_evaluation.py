@@ -37,7 +37,12 @@ def test_a_planted_backdoor_works_until_the_poison_is_removed():
         "network": "mlp", "hidden": 16, "epochs": 40, "batch_size": 20, "peak_lr": 0.5, "peak_epoch": 8,
         "momentum": 0.9, "weight_decay": 0.0, "models_at_once": 4,
     }  # fmt: skip
-    settings = {"trigger": trigger, "target_class": 1, "root": 3, "models": 4, "training": training}
+    settings = {
+        "attack": {"attack": "dirty_label", "trigger": trigger, "target_class": 1},
+        "root": 3,
+        "models": 4,
+        "training": training,
+    }
     removals = {"none": [], "oracle": list(poisoned)}
     measured = evaluation.retrain((bad_images, bad_labels), (images, labels), removals, **settings)
     before, after = measured["none"], measured["oracle"]

@@ -55,7 +55,7 @@ def at(place, paths, **chosen):
 
 
 def is_adversarial(experiment):
-    return PLANNED[int(experiment)]["attack"] == "clean_label_adversarial"
+    return attack_registry.needs_adversary(PLANNED[int(experiment)]["attack"])
 
 
 def rules_of(experiment):

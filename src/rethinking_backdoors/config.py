@@ -65,8 +65,6 @@ def _check_sense(config: dict[str, Any]) -> None:
         place = f"The configuration is wrong at experiment {experiment['experiment']}"
         if experiment["trigger"] not in config["triggers"]:
             raise InputError(f"{place}: its trigger '{experiment['trigger']}' is not among the triggers.")
-        if experiment["attack"] == "clean_label_adversarial" and "adversary" not in config:
-            raise InputError(f"{place}: its attack needs a section 'adversary'.")
         if len({experiment["experiment"] == 0, experiment["attack"] == "none", experiment["poisoned"] == 0}) > 1:
             raise InputError(f"{place}: the attack is none and no example is poisoned in experiment 0, and only there.")
         if any(round(100 * alpha) / 100 != alpha for alpha in experiment["alphas"]):
@@ -126,7 +124,7 @@ def figure2_experiment(config: dict[str, Any]) -> dict[int, dict[str, Any]]:
 
 
 def attack_of(config: dict[str, Any], number: int) -> dict[str, Any]:
-    """What the attack of one experiment is called with: ``attack``, ``count``, ``trigger``, ``target_class``."""
+    """What an experiment's attack is called with: ``attack``, ``count``, ``trigger``, ``target_class``, ``settings``."""
     if number == FIGURE2:
         facts, figure2 = figure2_experiment(config)[number], config["figure2"]
         made = {"attack": facts["attack"], "count": facts["poisoned"]}
@@ -135,6 +133,7 @@ def attack_of(config: dict[str, Any], number: int) -> dict[str, Any]:
     trigger = config["triggers"][experiment["trigger"]]
     return {
         "attack": experiment["attack"],
+        **({"settings": experiment["settings"]} if "settings" in experiment else {}),
         "count": experiment["poisoned"],
         "trigger": trigger,
         "target_class": config["target_class"],

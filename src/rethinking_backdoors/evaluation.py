@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from rethinking_backdoors.attacks.triggers import Trigger, stamp_test
+from rethinking_backdoors.attacks import registry
 from rethinking_backdoors.training.engine import train_deployed
 
 
@@ -26,8 +26,7 @@ def retrain(
     test: tuple[np.ndarray, np.ndarray],
     removals: dict[str, Sequence[int]],
     *,
-    trigger: Trigger,
-    target_class: int,
+    attack: dict[str, Any],
     root: int,
     models: int,
     training: dict[str, Any],
@@ -39,6 +38,7 @@ def retrain(
     Args:
         train: poisoned images (n, H, W, C) uint8 and labels (n,). test: clean test images (N, H, W, C) and their true labels.
         removals: for each defense the indices of the training examples that it removes; empty for no defense.
+        attack: of the experiment, see ``config.attack_of``.
         represent: maps images to what the networks take in their place, if anything: features (N, D) float32.
 
     Returns:
@@ -47,10 +47,11 @@ def retrain(
         are assigned to the target class (appendix E.4); ``target_class_accuracy``, on the clean test images of that class.
     """
     inputs, labels = represent(train[0]), train[1]
-    clean, triggered = represent(test[0]), represent(stamp_test(test[0], trigger))
+    clean = represent(test[0])
+    triggered = represent(registry.triggered(test[0], attack["trigger"], attack["attack"], attack.get("settings")))
     measured = {}
     for defense, removed in removals.items():
         kept = np.setdiff1d(np.arange(len(labels)), np.asarray(removed, dtype=np.int64))
         deployed = train_deployed(inputs, labels, kept, root=root, models=models, training=training, device=device)
-        measured[defense] = outcome(deployed.predict(clean), deployed.predict(triggered), test[1], target_class)
+        measured[defense] = outcome(deployed.predict(clean), deployed.predict(triggered), test[1], attack["target_class"])
     return measured

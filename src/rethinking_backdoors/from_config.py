@@ -9,6 +9,7 @@ import torch
 
 from rethinking_backdoors.attacks import adversarial
 from rethinking_backdoors.attacks.poisoning import Poison, poison
+from rethinking_backdoors.attacks.registry import needs_adversary
 from rethinking_backdoors.config import adversary_network, attack_of
 from rethinking_backdoors.data import open_source
 from rethinking_backdoors.seeds import generator, root
@@ -59,7 +60,7 @@ def poison_of(
         adversary: makes the network of ``adversary_of``; called by the adversarial attack only.
     """
     attack, perturb = attack_of(config, number), None
-    if attack["attack"] == "clean_label_adversarial":
+    if needs_adversary(attack["attack"]):
         perturb = partial(adversarial.perturb, network=adversary(), device=device, **config["adversary"]["attack"])
     rng = generator(root(config["dataset"], number, seed), "poison")
     return poison(images, labels, **attack, rng=rng, perturb=perturb)

@@ -125,6 +125,51 @@ def test_a_sixth_defense_is_one_file_and_one_line(copies, tmp_path):
     }
 
 
+BLENDED = '''"""The trigger shines through (Chen et al. 2017)."""
+from dataclasses import dataclass
+import numpy as np
+from rethinking_backdoors.attacks.triggers import stamp_drawn, stamp_test
+
+NEEDS_ADVERSARY = False
+
+@dataclass(frozen=True)
+class Settings:
+    opacity: float
+
+def eligible(labels, target_class):
+    return labels != target_class
+
+def mixed(images, stamped, settings):
+    return np.round(images + settings.opacity * (stamped.astype(float) - images)).astype(np.uint8)
+
+def make(images, labels, trigger, settings, rng, perturb):
+    stamped, variant = stamp_drawn(images, trigger, rng)
+    return mixed(images, stamped, settings), variant
+
+def triggered(images, trigger, settings):
+    return mixed(images, stamp_test(images, trigger), settings)
+'''
+
+
+def test_an_attack_is_one_file_and_one_line(copies, tmp_path):
+    copy, run = copies
+    (copy / "src/rethinking_backdoors/attacks/blended.py").write_text(BLENDED)
+
+    def one_line(config):
+        line = {"experiment": 9, "attack": "blended", "settings": {"opacity": 0.9}, "trigger": "one_pixel", "poisoned": 20}
+        config["experiments"].append({**line, "alphas": [0.5], "removed": 0.1})
+        config["only"] = [9]
+
+    target = RESULTS / "exp9/seed0/retrain/refined.json"
+    code, text = snakemake(run, target, config=variant(tmp_path, one_line), snakefile=copy / "Snakefile")
+    assert code == 0, text[-3000:]
+    made, clean = np.load(run / RESULTS / "exp9/seed0/poison.npz"), np.load(run / RESULTS / "images/seed0.npz")
+    before = clean["train_image"][made["index"]]
+    assert (made["image"][:, 0, 0] == np.round(before[:, 0, 0] + 0.9 * (255.0 - before[:, 0, 0]))).all()
+    assert (made["label"] == 8).all()
+    assert json.loads((run / RESULTS / "exp9/seed0/retrain/none.json").read_text())["asr"] > 30
+
+
 TWELFTH = '''"""Figure 12: how many examples are poisoned
 
 **What to look at.** The bars.

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gpu.plan import SHARD
+from rethinking_backdoors.attacks.registry import needs_adversary
 from rethinking_backdoors.io import atomic, read_json, read_npz, write_array
 from rethinking_backdoors.training.margins import missing, open_shards, shard_name
 
@@ -21,7 +22,7 @@ def keep(folder: Path, reference: Path) -> None:
         reference.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / name, reference / name)
     for attack in folder.glob("exp*/seed*/attack.json"):
-        if read_json(attack)["attack"] == "clean_label_adversarial":
+        if needs_adversary(read_json(attack)["attack"]):
             place = reference / attack.parent.relative_to(folder)
             place.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(attack, place / attack.name)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import yaml
 
+from rethinking_backdoors.attacks import registry
 from rethinking_backdoors.attacks.poisoning import poisoned_set, write_poison
-from rethinking_backdoors.attacks.triggers import stamp_test
 from rethinking_backdoors.config import attack_of, canonical, check, experiments, load, training_of
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.evaluation import outcome, retrain
@@ -102,7 +102,7 @@ class Plan:
 
     def _poisoned(self, experiment: int) -> tuple[np.ndarray, np.ndarray]:
         if not (self.place(experiment) / "attack.json").exists():
-            if attack_of(self.config, experiment)["attack"] == "clean_label_adversarial":
+            if registry.needs_adversary(attack_of(self.config, experiment)["attack"]):
                 raise InputError(f"{self.place(experiment)} holds no poison.npz: a task 'poison' must come first.")
             self._make_poison([experiment])
         made = read_npz(self.place(experiment) / "poison.npz", "index", "image", "label")
@@ -120,8 +120,7 @@ class Plan:
             self._poisoned(number),
             (self.images["test_image"], self.images["test_label"]),
             {"none": []},
-            trigger=self._trigger(number),
-            target_class=self.config["target_class"],
+            attack=attack_of(self.config, number),
             root=root(self.config["dataset"], number, self.seed),
             models=1,
             training=training,
@@ -148,9 +147,6 @@ class Plan:
                 if not path.exists():
                     yield Piece(f"deployed {number} with {name}", "deployed", seconds, partial(other._deploy, number, path))
 
-    def _trigger(self, number: int) -> Any:
-        return self.config["triggers"][experiments(self.config)[number]["trigger"]]
-
     def _learnt(self, experiments: list[int], alpha: int, seconds: float, training: dict | None = None) -> Iterator[Piece]:
         for number in experiments:
             work = partial(self._learn, number, alpha, training or {})
@@ -164,8 +160,9 @@ class Plan:
         training = training_of(self.config, number) | changes
         network = train_deployed(images, labels, kept, root=key, models=1, training=training, device=self.device)
         test, truth = self.images["test_image"], self.images["test_label"]
-        triggered = network.predict(stamp_test(test, self._trigger(number)))
-        return outcome(network.predict(test), triggered, truth, self.config["target_class"])
+        attack = attack_of(self.config, number)
+        shown = registry.triggered(test, attack["trigger"], attack["attack"], attack.get("settings"))
+        return outcome(network.predict(test), network.predict(shown), truth, attack["target_class"])
 
     def _margins(
         self, experiments: list[int], alpha: int, models: list[int], seconds: float, training: dict | None = None

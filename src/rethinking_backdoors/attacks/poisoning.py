@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from rethinking_backdoors.attacks.objects import Object, paste
-from rethinking_backdoors.attacks.triggers import Trigger, stamp_train
+from rethinking_backdoors import methods
+from rethinking_backdoors.attacks import registry
+from rethinking_backdoors.attacks.objects import Object
+from rethinking_backdoors.attacks.triggers import Trigger
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import read_npz, write_json, write_npz
 
@@ -37,6 +39,7 @@ def poison(
     labels: np.ndarray,
     *,
     attack: str,
+    settings: dict[str, Any] | None = None,
     trigger: Trigger | Object,
     target_class: int,
     count: int,
@@ -45,33 +48,25 @@ def poison(
 ) -> Poison:
     """Draws the poisoned examples and makes their images.
 
-    ``dirty_label``: uniformly from the images of the other classes, label set to the target class. ``clean_label``: from the
-    images of the target class, label kept. ``clean_label_adversarial``: the same, but ``perturb`` is applied before the trigger.
-    ``object``: as ``clean_label``, but the trigger is an object, in another pose on every image. ``none``: no examples, and so
-    ``count`` is 0.
-
     Args:
         images: (n, H, W, C) uint8 training images; left as they are.
         labels: (n,) int64.
+        attack: the name of a module, see ``registry``. settings: what the experiment chooses of it.
         count: number p of poisoned examples.
-        perturb: maps images (p, H, W, C) uint8 and labels (p,) to perturbed images; for the adversarial attack only.
+        perturb: maps images (p, H, W, C) uint8 and labels (p,) to perturbed images; for attacks that need an adversary only.
 
     Raises:
-        InputError: more examples asked for than the attack can use.
+        InputError: more examples asked for than the attack can use, or there is no such attack.
     """
-    dirty = attack == "dirty_label"
-    eligible = np.flatnonzero((labels != target_class) if dirty else (labels == target_class))
+    module = registry.module(attack)
+    eligible = np.flatnonzero(module.eligible(labels, target_class))
     if count > len(eligible):
         raise InputError(f"{attack} cannot poison {count} examples: only {len(eligible)} are eligible.")
     index = np.sort(rng.choice(eligible, count, replace=False))
-    image, true_label = images[index], labels[index]
-    label = np.full_like(true_label, target_class)
-    if attack == "object":
-        return Poison(index, paste(image, trigger, rng), label, true_label, np.zeros_like(index))
-    variant = rng.integers(len(trigger), size=count)
-    if attack == "clean_label_adversarial":
-        image = perturb(image, true_label)
-    return Poison(index, stamp_train(image, trigger, variant), label, true_label, variant)
+    true_label = labels[index]
+    chosen = methods.settings(module, settings or {})
+    image, variant = module.make(images[index], true_label, trigger, chosen, rng, perturb)
+    return Poison(index, image, np.full_like(true_label, target_class), true_label, variant)
 
 
 def poisoned_set(

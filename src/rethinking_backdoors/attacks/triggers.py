@@ -60,6 +60,12 @@ def stamp_train(images: np.ndarray, trigger: Trigger, variant: np.ndarray) -> np
     return stamped
 
 
+def stamp_drawn(images: np.ndarray, trigger: Trigger, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """``stamp_train`` with variants drawn uniformly: the images (p, H, W, C) and each one's variant (p,)."""
+    variant = rng.integers(len(trigger), size=len(images))
+    return stamp_train(images, trigger, variant), variant
+
+
 def stamp_test(images: np.ndarray, trigger: Trigger) -> np.ndarray:
     """Puts every variant on every image, as the paper does at test time; (N, H, W, C) uint8 in and out."""
     for variant in trigger:

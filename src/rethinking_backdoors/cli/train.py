@@ -60,11 +60,12 @@ def train(
 
 
 def _check(settings: dict[str, Any]) -> None:
-    from rethinking_backdoors.attacks import triggers
+    from rethinking_backdoors.attacks import registry, triggers
     from rethinking_backdoors.data import image_shape
 
     try:
         check(settings, SCHEMA)
+        registry.check(settings)
         triggers.check(settings["triggers"], image_shape(settings["images"]))
     except KeyError as error:
         raise InputError(f"The configuration lacks {error.args[0]}.") from None

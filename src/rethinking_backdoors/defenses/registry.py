@@ -1,15 +1,13 @@
 """Runs the defense that a line of the configuration names. A new defense is a module here and a line there."""
 
 import hashlib
-import importlib
-import pkgutil
 from dataclasses import asdict, replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from rethinking_backdoors import defenses
+from rethinking_backdoors import defenses, methods
 from rethinking_backdoors.defenses.interface import Oracle, Removal, TrainingSet
 from rethinking_backdoors.errors import InputError
 
@@ -25,14 +23,11 @@ def check(line: dict[str, Any]) -> tuple[ModuleType, Any]:
         InputError: there is no such method, it has other settings, or it has no use for what it would be told.
     """
     settings = {key: value for key, value in line.items() if key not in ("method", "oracle")}
-    module, told = _module(line.get("method")), line.get("oracle", [])
+    module, told = methods.find(defenses, line.get("method"), "defend"), line.get("oracle", [])
     if not set(told) <= set(module.ORACLE):
         able = ", ".join(module.ORACLE) or "nothing"
         raise InputError(f"The defense {line['method']} can be told {able}; its oracle in the configuration is {told}.")
-    try:
-        return module, module.Settings(**settings)
-    except TypeError as error:
-        raise InputError(f"The settings of the defense {line['method']} are wrong: {error}.") from None
+    return module, methods.settings(module, settings)
 
 
 def run(line: dict[str, Any], examples: TrainingSet, known: Oracle, rng: np.random.Generator) -> Removal:
@@ -62,12 +57,3 @@ def content_order(inputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
     rows = np.ascontiguousarray(inputs)
     prints = [hashlib.sha256(row.tobytes() + str(label).encode()).digest() for row, label in zip(rows, labels, strict=True)]
     return np.array(sorted(range(len(prints)), key=prints.__getitem__), dtype=np.int64)
-
-
-def _module(method: str | None) -> ModuleType:
-    found = [name for _, name, _ in pkgutil.iter_modules(defenses.__path__)]
-    if method in found:
-        module = importlib.import_module(f"{defenses.__name__}.{method}")
-        if hasattr(module, "defend"):
-            return module
-    raise InputError(f"There is no defense '{method}': a defense's method is a module of defenses/ with a function defend.")

@@ -1,0 +1,53 @@
+"""The attack that an experiment of the configuration names. A new attack is a module here and a line there.
+
+Such a module has four names: ``Settings``, a dataclass of what an experiment can choose (its key ``settings``);
+``NEEDS_ADVERSARY``, whether its images are perturbed against an adversarially trained network;
+``eligible(labels, target_class)``, which examples it may poison, (n,) bool; and
+``make(images, labels, trigger, settings, rng, perturb)``, the poisoned images (p, H, W, C) of those that were drawn and the
+variant of the trigger (p,) that each carries. ``triggered(images, trigger, settings)``, what becomes of test images, is that of
+rectangles where it is absent.
+"""
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from rethinking_backdoors import attacks, methods
+from rethinking_backdoors.attacks.triggers import Trigger, stamp_test
+from rethinking_backdoors.errors import InputError
+
+
+def module(attack: str) -> ModuleType:
+    """The module of one attack.
+
+    Raises:
+        InputError: there is none.
+    """
+    return methods.find(attacks, attack, "make")
+
+
+def needs_adversary(attack: str) -> bool:
+    """Whether the attack perturbs its images against an adversarially trained network."""
+    return module(attack).NEEDS_ADVERSARY
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Raises InputError, which names the experiment, unless there is the attack of every one, with these settings."""
+    for experiment in config["experiments"]:
+        place = f"The configuration is wrong at experiment {experiment['experiment']}"
+        try:
+            methods.settings(module(experiment["attack"]), experiment.get("settings", {}))
+        except InputError as error:
+            raise InputError(f"{place}: {error}") from None
+        if needs_adversary(experiment["attack"]) and "adversary" not in config:
+            raise InputError(f"{place}: its attack needs a section 'adversary'.")
+
+
+def triggered(images: np.ndarray, trigger: Trigger, attack: str, settings: Mapping[str, Any] | None = None) -> np.ndarray:
+    """What the attacker shows a deployed network: test images (N, H, W, C) uint8 with the trigger, in all its variants."""
+    found = module(attack)
+    if hasattr(found, "triggered"):
+        return found.triggered(images, trigger, methods.settings(found, dict(settings or {})))
+    return stamp_test(images, trigger)
