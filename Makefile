@@ -10,7 +10,7 @@ CONFIG ?= config/digits.yaml
 MODELS ?= 2000
 EXPERIMENTS ?= 1,5,6
 
-.PHONY: reproduce check verify report reference test test-machines benchmark cifar10 lock clean
+.PHONY: reproduce check verify report reference test test-fast lint test-machines benchmark cifar10 lock clean
 
 # The paper's experiments on digits, then the answer.
 reproduce: .venv/.ready
@@ -38,11 +38,17 @@ report: .venv/.ready
 	  $(BIN)/python -m snakemake report_pages --configfile "$(CONFIG)" --report "$$report" --report-stylesheet workflow/report/style.css && \
 	  echo "Open $(CURDIR)/$$report in a browser; it needs no network."
 
-test: .venv/.ready
+test: lint
+	$(BIN)/python -m pytest
+
+# Without the tests that run the workflow, and those that take seconds each.
+test-fast: .venv/.ready
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: .venv/.ready
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m snakefmt --check Snakefile rules workflow
-	$(BIN)/python -m pytest
 
 # Do the numbers depend on the processor? Half an hour on two cores; not part of the tests.
 test-machines: .venv/.ready

@@ -6,8 +6,9 @@ import sys
 
 from snakemake.utils import min_version
 
-# The library needs no installation here; scripts and the jobs of a cluster find it in the same way.
-sys.path.insert(0, os.path.join(workflow.basedir, "src"))
+# The checkout, also where another workflow uses this one as a module. The library needs no installation here; scripts and the jobs of a cluster find it in the same way.
+HERE = str(workflow.current_basedir)
+sys.path.insert(0, os.path.join(HERE, "src"))
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [sys.path[0], dict(os.environ).get("PYTHONPATH")])))
 # Snakemake runs scripts by an unquoted path, which breaks where the environment lies in a folder with a space in its name.
 sys.executable = shlex.quote(sys.executable)
@@ -35,11 +36,11 @@ min_version("9.0")
 
 if "dataset" not in config:
 
-    configfile: os.path.join(workflow.basedir, "config/digits.yaml")
+    configfile: os.path.join(HERE, "config/digits.yaml")
 
 
 try:
-    check(config, os.path.join(workflow.basedir, "workflow/schemas/config.schema.yaml"))
+    check(config, os.path.join(HERE, "workflow/schemas/config.schema.yaml"))
     attack_registry.check(config)
     triggers.check(config["triggers"], image_shape(config["images"]))
     for line in config.get("defenses", {}).values():

@@ -17,7 +17,8 @@ from rethinking_backdoors.training.subsets import masks
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 WORDS = r"^    ((?:[A-Z_]+=\S+ )?(?:snakemake|make|rethinking-backdoors) [^#\n]+)"
-COMMANDS = [command.strip() for page in PAGES for command in re.findall(WORDS, page.read_text(), re.MULTILINE)]
+FOUND = [command.strip() for page in PAGES for command in re.findall(WORDS, page.read_text(), re.MULTILINE)]
+COMMANDS = list(dict.fromkeys(FOUND))
 OWN = [command for command in COMMANDS if command.startswith("rethinking-backdoors")]
 
 

@@ -15,8 +15,8 @@ def compute(comparison):
 
 def caption_of(name):
     """The file of a caption; of a figure that has none, its module, whose docstring then is the caption."""
-    path = f"{workflow.basedir}/workflow/report/{name.removesuffix('_full')}.rst"
-    return path if os.path.exists(path) else f"{workflow.basedir}/src/rethinking_backdoors/figures/{name}.py"
+    path = f"{HERE}/workflow/report/{name.removesuffix('_full')}.rst"
+    return path if os.path.exists(path) else f"{HERE}/src/rethinking_backdoors/figures/{name}.py"
 
 
 def reported(name):

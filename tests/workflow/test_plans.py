@@ -228,3 +228,30 @@ def test_the_default_profile_gives_the_cores_and_one_gpu(tmp_path):
 def test_lint_is_clean():
     done = subprocess.run([sys.executable, "-m", "snakemake", "--lint"], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_catalogue_s_snakefile_plans_the_same(tmp_path):
+    plans = [
+        snakemake(tmp_path, "-n", "--quiet", "rules", snakefile=ROOT / name)[1] for name in ("Snakefile", "workflow/Snakefile")
+    ]
+    counts = [dict(re.findall(r"^(\w+) +(\d+)$", plan, re.MULTILINE)) for plan in plans]
+    assert counts[0].pop("all") == counts[1].pop("everything") == "1"
+    assert counts[0] == counts[1]
+
+
+def test_another_workflow_can_use_this_one_as_a_module(tmp_path):
+    (tmp_path / "Snakefile").write_text(
+        f"""
+module replication:
+    snakefile: "{ROOT}/workflow/Snakefile"
+    config: config
+use rule * from replication as replication_*
+rule mine:
+    default_target: True
+    input: "results/tiny/tables/table4.csv"
+"""
+    )
+    code, text = snakemake(tmp_path, "-n", "--quiet", "rules", snakefile=tmp_path / "Snakefile")
+    assert code == 0, text
+    assert re.search(r"^replication_tables +1$", text, re.MULTILINE)
+    assert re.search(r"^replication_train +16$", text, re.MULTILINE)

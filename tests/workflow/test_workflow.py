@@ -38,7 +38,7 @@ def test_every_promised_file_is_there(folder):
     answers = ["verification.csv", "verification.md", "claims.csv"]
     expected = [RESULTS / name for name in answers]
     expected += [RESULTS / "tables" / f"{name}.csv" for name in tables] + [RESULTS / "summary.md", RESULTS / "cost.csv"]
-    expected += [Path("figures/tiny") / f"figure{number}.{kind}" for number in range(2, 12) for kind in ("png", "pdf")]
+    expected += [Path("figures/tiny") / f"figure{number}.{kind}" for number in range(2, 13) for kind in ("png", "pdf")]
     expected += [RESULTS / f"exp{e}/seed{s}" / name for e in (0, 2, 5) for s in (0, 3) for name in ("poison.npz", "attack.json")]
     assert [path for path in expected if not (folder / path).is_file()] == []
 
@@ -170,7 +170,7 @@ def test_an_attack_is_one_file_and_one_line(copies, tmp_path):
     assert json.loads((run / RESULTS / "exp9/seed0/retrain/none.json").read_text())["asr"] > 30
 
 
-TWELFTH = '''"""Figure 12: how many examples are poisoned
+ANOTHER = '''"""Figure 13: how many examples are poisoned
 
 **What to look at.** The bars.
 """
@@ -194,16 +194,16 @@ def say(counts):
 
 def test_a_figure_is_one_file_and_one_line(copies):
     copy, run = copies
-    (copy / "src/rethinking_backdoors/figures/figure12.py").write_text(TWELFTH)
-    rules, line = copy / "rules/report.smk", '    "figure12": ({"poison": first(rules.poison.output.poison)}, {}),\n'
+    (copy / "src/rethinking_backdoors/figures/figure13.py").write_text(ANOTHER)
+    rules, line = copy / "rules/report.smk", '    "figure13": ({"poison": first(rules.poison.output.poison)}, {}),\n'
     rules.write_text(rules.read_text().replace('    "figure11": (\n', line + '    "figure11": (\n'))
-    code, text = snakemake(run, "figures/tiny/figure12.png", RESULTS / "report/figure12.html", snakefile=copy / "Snakefile")
+    code, text = snakemake(run, "figures/tiny/figure13.png", RESULTS / "report/figure13.html", snakefile=copy / "Snakefile")
     assert code == 0, text[-3000:]
-    assert text.count("rule figure12:") == 1
+    assert text.count("rule figure13:") == 1
     assert "rule poison:" not in text
-    assert (run / "figures/tiny/figure12.pdf").is_file()
-    page = (run / RESULTS / "report/figure12.html").read_text()
-    assert "<h1>Figure 12: how many examples are poisoned</h1>" in page
+    assert (run / "figures/tiny/figure13.pdf").is_file()
+    page = (run / RESULTS / "report/figure13.html").read_text()
+    assert "<h1>Figure 13: how many examples are poisoned</h1>" in page
     assert "<p><b>Here.</b> 30 in all.</p>" in page
 
 
@@ -265,7 +265,7 @@ def test_the_report_is_one_file_that_holds_every_table_and_figure(folder):
     whole = (folder / "report.html").read_text(encoding="utf-8")
     held = {Path(path).stem: entry for path, entry in embedded(whole, "results").items()}
     tables = [f"table{number}" for number in (1, 2, 3, 4, 6)] + ["defenses", "compute", "claims", "verification"]
-    figures = [f"figure{number}" for number in range(2, 12)]
+    figures = [f"figure{number}" for number in range(2, 13)]
     assert set(held) == {*tables, *figures, "cost"}
     assert {"1 Did it replicate", "2 Attacks", "7 Compute"} < set(embedded(whole, "categories"))
     fetched = re.compile(r"<(?:script|link|img|iframe)[^>]*?(?:src|href) *= *[\"']?(?:\w+:)?//|@import", re.IGNORECASE)
@@ -332,7 +332,19 @@ def test_a_run_does_not_wait_for_the_minute_of_snakemakes_limit_on_jobs(tmp_path
 def test_a_deleted_file_is_made_again_with_what_depends_on_it_and_nothing_else(folder):
     before = (folder / RESULTS / "tables/seeds.csv").read_bytes()
     (folder / RESULTS / "exp5/seed3/alpha50/detection_refined.npz").unlink()
-    after = {"detect", "defend", "retrain", "numbers", "tables", "evidence", "verification", "summary", "record", "figure11"}
+    after = {
+        "detect",
+        "defend",
+        "retrain",
+        "numbers",
+        "tables",
+        "evidence",
+        "verification",
+        "summary",
+        "record",
+        "figure11",
+        "figure12",
+    }
     assert {name for name, count in planned(folder).items() if count} - {"all"} == after
     code, text = snakemake(folder)
     assert code == 0, text[-3000:]
@@ -377,6 +389,7 @@ def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(folder, tmp_
         "summary": 1,
         "record": 1,
         "figure11": 1,
+        "figure12": 1,
     }
     assert {name: count for name, count in plan.items() if name != "all"} == after
 
@@ -406,6 +419,7 @@ def test_another_seed_makes_that_seed_and_the_tables_and_nothing_else(folder, tm
         "figure2",
         "figure10",
         "figure11",
+        "figure12",
     ]
     assert {name: count for name, count in plan.items() if name != "all"} == of_seed | dict.fromkeys(of_all, 1)
 
