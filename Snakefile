@@ -21,7 +21,6 @@ from rethinking_backdoors.config import (
     adversary_network,
     attack_of,
     attacked,
-    canonical,
     check,
     experiments,
     figure2_experiment,
@@ -40,7 +39,7 @@ if "dataset" not in config:
 
 
 try:
-    check(config, os.path.join(HERE, "workflow/schemas/config.schema.yaml"))
+    config.update(check(config))
     attack_registry.check(config)
     triggers.check(config["triggers"], image_shape(config["images"]))
     for line in config.get("defenses", {}).values():
@@ -48,8 +47,6 @@ try:
 except InputError as error:
     print(error, file=sys.stderr, flush=True)
     os._exit(2)
-
-config.update(canonical(config))
 
 # Every job inherits which vector instructions its libraries use.
 os.environ.update(kernels.environment(config["kernels"]))

@@ -19,6 +19,8 @@ from rethinking_backdoors.training import mlp
 from rethinking_backdoors.training.deadline import Deadline
 from rethinking_backdoors.training.margins import open_shards
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 TINY = ROOT / "tests" / "workflow" / "tiny.yaml"
 MARGINS = {"task": "margins", "experiments": [2], "alpha": 30, "models": [0, 60], "seconds": 0.01}

@@ -9,6 +9,8 @@ import pytest
 
 from rethinking_backdoors import kernels
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 needs_avx2 = pytest.mark.skipif(not kernels.available(), reason="this processor lacks AVX2, so kernels cannot be chosen here")
 # What an older processor would choose, exported by somebody.

@@ -14,6 +14,8 @@ import yaml
 
 from rethinking_backdoors.training.subsets import masks
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 WORDS = r"^    ((?:[A-Z_]+=\S+ )?(?:snakemake|make|rethinking-backdoors) [^#\n]+)"

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from rethinking_backdoors.cli import app
 from rethinking_backdoors.io import read_json
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -24,6 +26,7 @@ def small(tmp_path, real_cifar10):
     config["adversary"]["training"]["epochs"] = 1
     config["adversary"]["attack"]["steps"] = 2
     config |= {"models": {"count": 32, "shard": 32}, "seeds": [3, 4]}
+    del config["comparisons"]
     config["rules"] = {name: {**rule, "sizes": [10]} for name, rule in config["rules"].items()}
     path = tmp_path / "small.yaml"
     path.write_text(yaml.safe_dump(config))

@@ -17,6 +17,8 @@ from rethinking_backdoors.datamodels import ESTIMATORS
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import write_array, write_npz
 
+pytestmark = pytest.mark.slow
+
 
 def other_images(config):
     config["images"] = {"source": "cifar10", "train": 200, "test": 50, "spare": 20, "folder": "my images", "download": False}

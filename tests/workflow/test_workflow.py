@@ -17,6 +17,8 @@ from running import RESULTS, ROOT, TINY, planned, snakemake, variant
 
 from rethinking_backdoors import kernels
 
+pytestmark = pytest.mark.slow
+
 # What somebody may have exported: the workflow's own choice of kernels wins.
 OLDER = {"ATEN_CPU_CAPABILITY": "default", "OPENBLAS_CORETYPE": "Nehalem"}
 
@@ -362,7 +364,7 @@ def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(folder, tmp_
     assert plan["retrain"] == 2
     # Comparisons count the poison that is left after removal.
     compared = {"compare", "comparison_table", "figure10"}
-    after = {"defend", "retrain", "numbers", "tables", "verification", "summary", "record"}
+    after = {"defend", "retrain", "numbers", "tables", "verification", "summary", "record", "figure12"}
     assert set(plan) - {"all", *compared} == after
 
     def fewer_restarts(config):

@@ -22,9 +22,10 @@ ROOT = Path(__file__).parents[2]
 RATE = 0.1
 CUTOUT = 4
 State = tuple[list[torch.Tensor], torch.Tensor]
-# Relative errors that float32 may have against float64: of a step's change of the weights, and of logits. Of bfloat16 nothing can
-# be asked but that they are about those of the processor in bfloat16.
-BOUNDS, TIMES = (1e-3, 1e-3), 1.5
+# Relative errors that float32 may have against float64: of a step's change of the weights, and of logits. Rounding decides at
+# rectifiers and maxima: torch's own SGD is off by 6e-5 to 4e-3 in the step on processors, an H200 by 1e-3. Of bfloat16 nothing
+# can be asked but that its errors are about those of the processor in bfloat16.
+BOUNDS, TIMES = (1e-2, 1e-3), 1.5
 
 
 def check(device: str, images: int, quick: bool) -> int:
@@ -181,7 +182,7 @@ def throughput(device: str, images: int, settings: dict[str, Any], quick: bool) 
     data = rng.integers(0, 256, (images, 32, 32, 3), dtype=np.uint8), rng.integers(0, 10, images)
     engine = {"network": "resnet9", **settings}
     with tempfile.TemporaryDirectory() as folder:
-        _timed("engine", data, engine, device, folder, 3)
+        _timed("engine", data, engine, device, folder, 1 if quick else 3)
         if quick:
             return
         _timed("engine, not compiled", data, {**engine, "compile": False}, device, folder, 1)

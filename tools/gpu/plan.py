@@ -204,7 +204,7 @@ def read(path: Path, folder: Path, device: str | None, deadline: Deadline) -> Pl
         raise InputError(f"{path} cannot be read: give a plan such as config/gpu/first.yaml.") from None
     except (yaml.YAMLError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path} is no plan: it needs config, seed and tasks, as config/gpu/first.yaml has them.") from None
-    check(config, ROOT / "workflow" / "schemas" / "config.schema.yaml")
+    config = check(config)
     for number, task in enumerate(tasks, 1):
         if task.get("task") not in KEYS:
             raise InputError(f"{path}: task {number} is '{task.get('task')}'; there are {', '.join(KEYS)}.")

@@ -8,6 +8,7 @@ variant of the trigger (p,) that each carries. ``triggered(images, trigger, sett
 rectangles where it is absent.
 """
 
+import math
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,11 @@ import numpy as np
 
 from rethinking_backdoors import attacks, methods
 from rethinking_backdoors.attacks.triggers import Trigger, stamp_test
+from rethinking_backdoors.config.sense import CLASSES
 from rethinking_backdoors.errors import InputError
+
+# The largest class of digits is 2 % larger than the mean.
+_UNEVEN = 1.05
 
 
 def module(attack: str) -> ModuleType:
@@ -43,6 +48,17 @@ def check(config: Mapping[str, Any]) -> None:
             raise InputError(f"{place}: {error}") from None
         if needs_adversary(experiment["attack"]) and "adversary" not in config:
             raise InputError(f"{place}: its attack needs a section 'adversary'.")
+        if experiment["poisoned"] > (most := _eligible(experiment["attack"], config)):
+            raise InputError(f"{place}: it cannot poison {experiment['poisoned']} examples; about {most} are eligible.")
+
+
+def _eligible(attack: str, config: Mapping[str, Any]) -> int:
+    """About how many examples an attack can poison; classes are about as frequent in the data sets that are known."""
+    train, source = config["images"]["train"], config["images"]["source"]
+    if source not in CLASSES:
+        return train
+    share = module(attack).eligible(np.arange(CLASSES[source]), config["target_class"]).mean()
+    return math.ceil(_UNEVEN * train * float(share))
 
 
 def triggered(images: np.ndarray, trigger: Trigger, attack: str, settings: Mapping[str, Any] | None = None) -> np.ndarray:

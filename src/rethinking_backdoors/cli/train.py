@@ -18,7 +18,6 @@ from rethinking_backdoors.training.deadline import Deadline
 
 # Images, labels and, if the networks take features, what makes them.
 Data = tuple[np.ndarray, np.ndarray, Any]
-SCHEMA = Path(__file__).parents[3] / "workflow" / "schemas" / "config.schema.yaml"
 
 
 def train(
@@ -42,8 +41,7 @@ def train(
     Example: rethinking-backdoors train --config config/cifar10.yaml --experiment 1 --models 0:4000 --out exp1
     """
     with one_sentence():
-        deadline, settings = Deadline(until), load(config)
-        _check(settings)
+        deadline, settings = Deadline(until), _checked(load(config))
         kernels.restart(settings["kernels"])  # before anything is computed: the files are to be the workflow's
         chosen = experiments(settings).get(experiment)
         if chosen is None:
@@ -59,14 +57,15 @@ def train(
             _models(settings, (experiment, seed, a), span, data, out, device, deadline)
 
 
-def _check(settings: dict[str, Any]) -> None:
+def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     from rethinking_backdoors.attacks import registry, triggers
     from rethinking_backdoors.data import image_shape
 
     try:
-        check(settings, SCHEMA)
+        settings = check(settings)
         registry.check(settings)
         triggers.check(settings["triggers"], image_shape(settings["images"]))
+        return settings
     except KeyError as error:
         raise InputError(f"The configuration lacks {error.args[0]}.") from None
 

@@ -1,0 +1,248 @@
+"""What a configuration may say: a class for every section, for every value its range. Unknown keys are errors.
+
+``python -m rethinking_backdoors.config.model`` prints the same as a JSON schema, for editors.
+"""
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
+
+from rethinking_backdoors.config.values import (
+    BelowOne,
+    Color,
+    Coordinate,
+    Count,
+    Counts,
+    NotNegative,
+    NotNegativeInteger,
+    Positive,
+    Range,
+    Share,
+    UpToOne,
+    different,
+    whole_percent,
+)
+
+Estimator = Literal["difference", "difference_centred", "difference_centred_models", "ridge", "lasso"]
+
+
+class Section(BaseModel):
+    """A part of a configuration."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Digits(Section):
+    source: Literal["digits"]
+    train: Count
+
+
+class Cifar10(Section):
+    source: Literal["cifar10"]
+    train: Annotated[Count, Field(le=50_000)]
+    test: Annotated[Count, Field(le=10_000)]
+    spare: NotNegativeInteger
+    folder: Annotated[str, Field(min_length=1)]
+    download: StrictBool
+
+
+class Folder(Section):
+    source: Literal["folder"]
+    train: Count
+    test: Count
+    spare: NotNegativeInteger
+    folder: Annotated[str, Field(min_length=1)]
+    side: Annotated[Count, Field(ge=12)]
+
+
+class Rectangle(Section):
+    rows: Annotated[list[NotNegativeInteger], Field(min_length=2, max_length=2)]
+    columns: Annotated[list[NotNegativeInteger], Field(min_length=2, max_length=2)]
+    color: Color
+
+
+class Experiment(Section):
+    experiment: NotNegativeInteger
+    attack: str
+    settings: dict[str, Any] = {}
+    trigger: str
+    poisoned: NotNegativeInteger
+    alphas: Annotated[
+        list[Annotated[Share, AfterValidator(whole_percent)]], Field(min_length=1, max_length=2), AfterValidator(different)
+    ]
+    removed: Share
+
+
+class Ascent(Section):
+    radius: Positive
+    steps: Count
+    step_size: Positive
+
+
+class Robust(Section):
+    radius: Positive
+    steps: Count
+    epochs: Count
+    batch_size: Count
+    learning_rate: Positive
+
+
+class Adversary(Section):
+    precision: Literal["bf16", "float32", "float64"] = "float64"
+    training: Robust
+    attack: Ascent
+
+
+class Shape(Section):
+    shape: Literal["line", "ellipse", "polygon"]
+    points: Annotated[list[Annotated[list[Coordinate], Field(min_length=2, max_length=2)]], Field(min_length=2)]
+    width: Positive | None = None
+    color: Color
+    shade: UpToOne
+
+
+class Object(Section):
+    parts: Annotated[list[Shape], Field(min_length=1)]
+    rows: Range
+    columns: Range
+    size: Range
+    tilt: Annotated[NotNegative, Field(le=180)]
+
+
+class Natural(Section):
+    target_class: NotNegativeInteger
+    sizes: Annotated[Counts, Field(min_length=2, max_length=2)]
+    candidates: Count
+    tried: Count
+
+
+class Figure2(Section):
+    target_class: NotNegativeInteger
+    object: Object
+    counts: Annotated[list[NotNegativeInteger], Field(min_length=1), AfterValidator(different)]
+    detected: Count
+    models: Annotated[Count, Field(ge=2)]
+    restarts: Count
+    tested: Count
+    natural: Natural
+
+
+class Features(Section):
+    patches: Count
+    size: Count
+    stride: Count
+    grid: Count
+    threshold: NotNegative
+    whitening: Positive
+    components: Count
+
+
+class Recipe(Section):
+    epochs: Count
+    batch_size: Count
+    peak_lr: Positive
+    peak_epoch: Positive
+    momentum: BelowOne
+    weight_decay: NotNegative
+    models_at_once: Count
+
+
+class Mlp(Recipe):
+    network: Literal["mlp"]
+    hidden: Count
+
+
+class Resnet9(Recipe):
+    network: Literal["resnet9"]
+    label_smoothing: BelowOne
+    cutout: dict[str, NotNegativeInteger]
+    precision: Literal["bf16", "fp32"]
+    compile: StrictBool
+    graph: StrictBool = True
+
+
+class Models(Section):
+    # One model in ten is kept from a fit to measure its fidelity, which takes two.
+    count: Annotated[Count, Field(ge=20)]
+    shard: Count
+
+
+class Rule(Section):
+    sizes: Counts
+    restarts: Count
+    starts: Literal["random", "partners"]
+    kept: Annotated[Positive, Field(le=1)]
+    self_influence: StrictBool
+
+
+class Rules(Section):
+    ours: Rule
+    refined: Rule
+
+
+class Controls(Section):
+    permutations: Count
+
+
+class Grid(Section):
+    experiments: Counts
+    estimators: Annotated[list[Estimator], Field(min_length=1), AfterValidator(different)]
+    models: Counts
+    rule: Literal["ours", "refined"]
+    restarts: Count
+
+
+class Searched(Section):
+    experiments: Counts
+    sizes: Counts
+    restarts: Count
+
+
+class Comparisons(Section):
+    compute: Grid | None = None
+    compute_full: Grid | None = None
+    choices: Searched | None = None
+    released: Searched | None = None
+
+
+class Defense(BaseModel):
+    """Its other keys are the settings of its method, which the method itself checks."""
+
+    model_config = ConfigDict(extra="allow")
+    method: str
+    oracle: Annotated[list[Literal["target_class", "poisoned"]], AfterValidator(different)]
+
+
+class Deployed(Section):
+    models: Count
+
+
+class Configuration(Section):
+    """One replication."""
+
+    dataset: Annotated[str, Field(pattern="^[a-z0-9_]+$")]
+    images: Annotated[Digits | Cifar10 | Folder, Field(discriminator="source")]
+    loader: Literal["ffcv", "tensor"]
+    device: Annotated[str, Field(pattern="^(cpu|cuda(:[0-9]+)?)$")]
+    kernels: Literal["portable", "fastest"]
+    seeds: Annotated[list[NotNegativeInteger], Field(min_length=1), AfterValidator(different)]
+    target_class: NotNegativeInteger
+    triggers: dict[str, Annotated[list[Annotated[list[Rectangle], Field(min_length=1)]], Field(min_length=1)]]
+    experiments: Annotated[list[Experiment], Field(min_length=1)]
+    only: Annotated[list[NotNegativeInteger], Field(min_length=1), AfterValidator(different)] | None = None
+    adversary: Adversary | None = None
+    figure2: Figure2 | None = None
+    features: Features | None = None
+    training: Annotated[Mlp | Resnet9, Field(discriminator="network")]
+    models: Models
+    estimator: Estimator
+    rules: Rules
+    controls: Controls
+    comparisons: Comparisons = Comparisons()
+    defenses: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], Defense] = {}
+    deployed: Deployed
+
+
+if __name__ == "__main__":
+    print(json.dumps(Configuration.model_json_schema(), indent=1))
