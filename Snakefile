@@ -17,14 +17,16 @@ from rethinking_backdoors import kernels
 from rethinking_backdoors.attacks import registry as attack_registry
 from rethinking_backdoors.attacks import triggers
 from rethinking_backdoors.config import (
-    FIGURE2,
     adversary_network,
     attack_of,
     attacked,
     check,
+    count_of,
     experiments,
-    figure2_experiment,
+    rules_of,
     suspected,
+    tabled,
+    target_class,
     training_of,
 )
 from rethinking_backdoors.data import image_shape
@@ -58,7 +60,7 @@ for library in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
 os.environ.update(MALLOC_MMAP_THRESHOLD_=str(2**25), MALLOC_TRIM_THRESHOLD_=str(2**28))
 
 DATASET, SEEDS, RULES = config["dataset"], config["seeds"], list(config["rules"])
-EXPERIMENTS = experiments(config)
+EXPERIMENTS = tabled(config)
 ATTACKED = attacked(EXPERIMENTS)
 BASELINES = config.get("defenses", {})
 DEFENSES = ["none", *BASELINES, *RULES]

@@ -16,7 +16,7 @@ rule detect:
         gpu=int(config["device"] != "cpu"),
         mem_mb=search_memory,
     params:
-        rule=lambda w: rules_of(w.experiment)[w.detector],
+        rule=lambda w: rules_of(config, int(w.experiment))[w.detector],
         device=config["device"],
     script:
         "../scripts/detect.py"
@@ -43,7 +43,7 @@ rule control:
     params:
         estimator=config["estimator"],
         device=config["device"],
-        rules=lambda w: rules_of(w.experiment),
-        permutations=lambda w: 1 if int(w.experiment) == FIGURE2 else config["controls"]["permutations"],
+        rules=lambda w: rules_of(config, int(w.experiment)),
+        permutations=lambda w: config["controls"]["permutations"] if int(w.experiment) in EXPERIMENTS else 1,
     script:
         "../scripts/control.py"

@@ -70,7 +70,7 @@ rule numbers:
         defenses=DEFENSES,
         baselines=list(BASELINES),
         rules=RULES,
-        target_class=config["target_class"],
+        target_class={e: target_class(config, e) for e in EXPERIMENTS},
     script:
         "../scripts/numbers.py"
 

@@ -54,7 +54,7 @@ rule adversary:
     resources:
         gpu=int(config["device"] != "cpu"),
     params:
-        training=config.get("adversary", {}).get("training"),
+        robust=config.get("adversary", {}).get("training"),
         network=adversary_network(config),
         features=config.get("features"),
         device=config["device"],

@@ -24,7 +24,7 @@ FIGURES = {
             "images": single(rules.images.output.images, seed=SEEDS[0]),
             "poison": first(rules.poison.output.poison),
         },
-        {"triggers": config["triggers"]},
+        {"triggers": {line["trigger"]: config["triggers"][line["trigger"]] for line in EXPERIMENTS.values()}},
     ),
     "figure7": (STRENGTHS, {}),
     "figure8": (STRENGTHS, {}),
@@ -38,7 +38,7 @@ FIGURES = {
             "suspicion": planned(SUSPICION, ATTACKED),
             "detection": at(-1, rules.detect.output.detection),
         },
-        {"target_class": config["target_class"], "baselines": list(BASELINES), "rules": RULES},
+        {"target_class": {e: target_class(config, e) for e in ATTACKED}, "baselines": list(BASELINES), "rules": RULES},
     ),
     "figure12": ({"table": rules.tables.output.tables[TABLES.index("table6")]}, {}),
 }

@@ -15,7 +15,7 @@ rule compare:
     params:
         settings=comparison_settings,
         removed=lambda w: EXPERIMENTS[int(w.experiment)]["removed"],
-        target_class=config["target_class"],
+        target_class=lambda w: target_class(config, int(w.experiment)),
     script:
         "../scripts/compare.py"
 
@@ -57,12 +57,13 @@ rule moved:
     resources:
         gpu=int(config["device"] != "cpu"),
     params:
-        attack=lambda w: attack_of(config, FIGURE2),
-        removed=PLANNED.get(FIGURE2, {}).get("removed"),
+        experiment=UNPLANTED[0] if UNPLANTED else None,
+        attack=lambda w: attack_of(config, UNPLANTED[0]),
+        removed=lambda w: PLANNED[UNPLANTED[0]]["removed"],
         counts=config.get("figure2", {}).get("counts"),
         natural=config.get("figure2", {}).get("natural"),
         tested=config.get("figure2", {}).get("tested"),
-        training=lambda w: training_of(config, FIGURE2),
+        training=lambda w: training_of(config, UNPLANTED[0]),
         features=config.get("features"),
         models=config["deployed"]["models"],
         device=config["device"],
@@ -75,10 +76,10 @@ rule figure2_table:
     input:
         moved=expand(rules.moved.output.rows, seed=SEEDS, allow_missing=True),
         images=expand(rules.images.output.images, seed=SEEDS, allow_missing=True),
-        poison=lambda w: planned(rules.poison.output.poison, OBJECT),
-        weights=lambda w: planned(rules.datamodel.output.weights, OBJECT),
-        detection=lambda w: planned(rules.detect.output.detection, OBJECT),
-        control=lambda w: planned(CONTROL, OBJECT),
+        poison=lambda w: planned(rules.poison.output.poison, UNPLANTED),
+        weights=lambda w: planned(rules.datamodel.output.weights, UNPLANTED),
+        detection=lambda w: planned(rules.detect.output.detection, UNPLANTED),
+        control=lambda w: planned(CONTROL, UNPLANTED),
     output:
         table="results/{dataset}/tables/figure2.csv",
         seeds="results/{dataset}/tables/figure2_seeds.csv",
@@ -87,8 +88,8 @@ rule figure2_table:
     conda:
         "../environment.yml"
     params:
-        removed=PLANNED.get(FIGURE2, {}).get("removed"),
-        target_class=config.get("figure2", {}).get("target_class"),
+        removed=lambda w: PLANNED[UNPLANTED[0]]["removed"],
+        target_class=lambda w: target_class(config, UNPLANTED[0]),
         rules=RULES,
         seeds=SEEDS,
     script:

@@ -1,13 +1,9 @@
-from rethinking_backdoors.attacks.adversarial import train_robust
+from rethinking_backdoors.experiment import Experiment
 from rethinking_backdoors.io import job, read_npz, write_npz
-from rethinking_backdoors.seeds import generator, root
-from rethinking_backdoors.training import features, networks
+from rethinking_backdoors.training import networks
 
 with job(snakemake.log[0], snakemake.params.device):
-    params, inputs = snakemake.params, snakemake.input
+    experiment, inputs = Experiment.of_job(snakemake.wildcards, snakemake.params), snakemake.input
     images, labels = read_npz(inputs.images, "train_image", "train_label").values()
-    rng = generator(root(snakemake.wildcards.dataset, 0, int(snakemake.wildcards.seed)), "adversary")
-    extractor = features.load(inputs.features, params.features) if inputs.features else None
-    network = networks.build(params.network, images.shape[1:], int(labels.max()) + 1, rng, extractor)
-    robust = train_robust(network, images, labels, **params.training, rng=rng, device=params.device)
-    write_npz(snakemake.output[0], **networks.weights(robust))
+    network = experiment.train_adversary(images, labels, experiment.extractor(inputs.features))
+    write_npz(snakemake.output[0], **networks.weights(network))

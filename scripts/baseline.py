@@ -3,26 +3,24 @@ import time
 from rethinking_backdoors.attacks.poisoning import read_poisoned
 from rethinking_backdoors.defenses.interface import Oracle, TrainingSet
 from rethinking_backdoors.defenses.registry import run
+from rethinking_backdoors.experiment import Experiment
 from rethinking_backdoors.io import job, read_npz, write_json, write_npz
-from rethinking_backdoors.seeds import generator, root
+from rethinking_backdoors.seeds import generator
 
 with job(snakemake.log[0], snakemake.params.device):
-    params, inputs, output, wildcards = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards
-    for i, experiment in enumerate(params.experiments):
+    params, inputs, output = snakemake.params, snakemake.input, snakemake.output
+    for i, number in enumerate(params.experiments):
+        experiment = Experiment.of_job(snakemake.wildcards, params, number=number, training=params.training[i])
 
-        def learner(images, labels, training=params.training[i]):
+        def learner(images, labels, experiment=experiment):
             # torch takes seconds to import: only defenses that train need it.
-            from rethinking_backdoors.training import features
             from rethinking_backdoors.training.learner import Learner
 
-            if inputs.features:
-                images = features.extract(images, features.load(inputs.features, params.features))
-            return Learner(images, labels, training, params.device)
+            return Learner(experiment.represent(inputs.features)(images), labels, experiment.training, experiment.device)
 
-        started, own = time.perf_counter(), root(wildcards.dataset, experiment, int(wildcards.seed))
-        learned = read_npz(inputs.representations[i], "representations")["representations"]
+        started, learned = time.perf_counter(), read_npz(inputs.representations[i], "representations")["representations"]
         examples = TrainingSet(*read_poisoned(inputs.images, inputs.poison[i]), learned, learner)
-        rng = generator(own, "defense", wildcards.defense)
+        rng = generator(experiment.root, "defense", snakemake.wildcards.defense)
         found = run(params.line, examples, Oracle(**params.suspected[i]), rng)
         write_npz(output.score[i], score=found.score if found.score is not None else [])
         told = {fact: value for fact, value in params.suspected[i].items() if fact in params.line["oracle"]}

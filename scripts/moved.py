@@ -1,29 +1,23 @@
-from functools import partial
-
-from rethinking_backdoors.config import FIGURE2
+from rethinking_backdoors.experiment import Experiment
 from rethinking_backdoors.io import job, read_npz, write_npz, write_text
-from rethinking_backdoors.seeds import root
-from rethinking_backdoors.training import features
 from rethinking_backdoors.unplanted import Scene, frame, natural_effect, object_effect
 
 with job(snakemake.log[0], snakemake.params.device):
-    params, inputs, seed = snakemake.params, snakemake.input, int(snakemake.wildcards.seed)
-    sets, represent = read_npz(inputs.images), {}
-    if inputs.features:
-        represent = {"represent": partial(features.extract, extractor=features.load(inputs.features, params.features))}
+    params, inputs, sets = snakemake.params, snakemake.input, read_npz(snakemake.input.images)
+    experiment = Experiment.of_job(snakemake.wildcards, params, number=params.experiment)
     scene = Scene(
         train=(sets["train_image"], sets["train_label"]),
         test=(sets["test_image"][: params.tested], sets["test_label"][: params.tested]),
-        training=params.training,
+        training=experiment.training,
         models=params.models,
-        root=root(snakemake.wildcards.dataset, FIGURE2, seed),
-        device=params.device,
-        **represent,
+        root=experiment.root,
+        device=experiment.device,
+        represent=experiment.represent(inputs.features),
     )
-    planted, with_object = object_effect(scene, params.attack, params.counts)
+    planted, with_object = object_effect(scene, experiment.attack, params.counts)
     natural, with_pattern = natural_effect(scene, **params.natural)
-    write_text(snakemake.output.rows, frame([*planted, *natural], seed).to_csv(index=False))
+    write_text(snakemake.output.rows, frame([*planted, *natural], experiment.seed).to_csv(index=False))
     parts = {"object": with_object, "natural": with_pattern}
     pictures = {f"{part}_{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
-    pictures |= {"object_class": params.attack["target_class"], "natural_class": params.natural["target_class"]}
-    write_npz(snakemake.output.pictures, **pictures, detected=params.attack["count"], removed=params.removed)
+    pictures |= {"object_class": experiment.attack["target_class"], "natural_class": params.natural["target_class"]}
+    write_npz(snakemake.output.pictures, **pictures, detected=experiment.attack["count"], removed=params.removed)

@@ -19,5 +19,6 @@ with job(snakemake.log[0]):
             detection={(rule, percent): next(take["detection"]) for percent in percents for rule in params.rules},
             control={(rule, percent): next(take["control"]) for percent in known for rule in params.rules},
         )
-        lines += [(t, experiment, row, column, seed, value) for t, row, column, value in numbers(files, params.target_class)]
+        found = numbers(files, params.target_class[experiment])
+        lines += [(t, experiment, row, column, seed, value) for t, row, column, value in found]
     write_text(snakemake.output[0], pd.DataFrame(lines, columns=COLUMNS).to_csv(index=False))

@@ -1,15 +1,13 @@
 from rethinking_backdoors.attacks.poisoning import read_poisoned
+from rethinking_backdoors.experiment import Experiment
 from rethinking_backdoors.io import job, write_npz
-from rethinking_backdoors.seeds import root
-from rethinking_backdoors.training import features
 from rethinking_backdoors.training.learner import representations
 
 with job(snakemake.log[0], snakemake.params.device):
-    params, inputs, wildcards = snakemake.params, snakemake.input, snakemake.wildcards
-    for i, experiment in enumerate(params.experiments):
+    params, inputs = snakemake.params, snakemake.input
+    for i, number in enumerate(params.experiments):
+        experiment = Experiment.of_job(snakemake.wildcards, params, number=number, training=params.training[i])
         examples, labels = read_poisoned(inputs.images, inputs.poison[i])
-        if inputs.features:
-            examples = features.extract(examples, features.load(inputs.features, params.features))
-        own = root(wildcards.dataset, experiment, int(wildcards.seed))
-        made = representations(examples, labels, root=own, training=params.training[i], device=params.device)
-        write_npz(snakemake.output[i], representations=made)
+        examples = experiment.represent(inputs.features)(examples)
+        common = {"root": experiment.root, "training": experiment.training, "device": experiment.device}
+        write_npz(snakemake.output[i], representations=representations(examples, labels, **common))

@@ -1,28 +1,23 @@
-from functools import partial
-
 from rethinking_backdoors.attacks.poisoning import read_poisoned
 from rethinking_backdoors.evaluation import retrain
+from rethinking_backdoors.experiment import Experiment
 from rethinking_backdoors.io import job, read_json, read_npz, write_json
-from rethinking_backdoors.seeds import root
-from rethinking_backdoors.training import features
 
 with job(snakemake.log[0], snakemake.params.device):
-    params, inputs, wildcards = snakemake.params, snakemake.input, snakemake.wildcards
-    represent = {}
-    if inputs.features:
-        represent = {"represent": partial(features.extract, extractor=features.load(inputs.features, params.features))}
+    params, inputs = snakemake.params, snakemake.input
+    experiment = Experiment.of_job(snakemake.wildcards, params)
     # "none" removes nothing and has no file.
     removed = {name: read_json(path)["removed"] for name, path in zip(params.defenses[1:], inputs.defenses, strict=True)}
     measured = retrain(
         read_poisoned(inputs.images, inputs.poison),
         tuple(read_npz(inputs.images, "test_image", "test_label").values()),
         {"none": [], **removed},
-        attack=params.attack,
-        root=root(wildcards.dataset, int(wildcards.experiment), int(wildcards.seed)),
+        attack=experiment.attack,
+        root=experiment.root,
         models=params.models,
-        training=params.training,
-        device=params.device,
-        **represent,
+        training=experiment.training,
+        device=experiment.device,
+        represent=experiment.represent(inputs.features),
     )
     for name, path in zip(params.defenses, snakemake.output, strict=True):
-        write_json(path, {**measured[name], "models": params.models, "recipe": params.training})
+        write_json(path, {**measured[name], "models": params.models, "recipe": experiment.training})

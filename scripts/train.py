@@ -1,11 +1,10 @@
 from rethinking_backdoors.attacks.poisoning import read_poisoned
+from rethinking_backdoors.experiment import Experiment
 from rethinking_backdoors.io import job
-from rethinking_backdoors.seeds import root
-from rethinking_backdoors.training import features
 from rethinking_backdoors.training.engine import train_shard
 
 with job(snakemake.log[0], snakemake.params.device):
-    params, inputs, wildcards = snakemake.params, snakemake.input, snakemake.wildcards
+    inputs, experiment = snakemake.input, Experiment.of_job(snakemake.wildcards, snakemake.params)
     if hasattr(inputs, "beton"):
         from rethinking_backdoors import beton
 
@@ -17,10 +16,10 @@ with job(snakemake.log[0], snakemake.params.device):
         images,
         labels,
         snakemake.output.margins,
-        root=root(wildcards.dataset, int(wildcards.experiment), int(wildcards.seed)),
-        alpha=int(wildcards.alpha) / 100,
-        models=tuple(params.models),
-        training=params.training,
-        extractor=features.load(inputs.features, params.features) if inputs.features else None,
-        device=params.device,
+        root=experiment.root,
+        alpha=int(snakemake.wildcards.alpha) / 100,
+        models=tuple(snakemake.params.models),
+        training=experiment.training,
+        extractor=experiment.extractor(inputs.features),
+        device=experiment.device,
     )

@@ -10,7 +10,7 @@ FLOORS = [
     {"errors", "methods", "io", "seeds", "config", "kernels"},
     {"attacks", "cifar10", "image_folder", "data", "beton"},
     {"training", "datamodels", "detection", "defenses"},
-    {"evaluation", "strength", "natural", "metrics", "tables", "from_config", "comparison", "unplanted"},
+    {"evaluation", "strength", "natural", "metrics", "tables", "experiment", "comparison", "unplanted"},
     {"summary", "findings", "report", "provenance", "figures", "verification"},
     {"cli"},
 ]

@@ -4,10 +4,8 @@
 from snakemake.io import strip_wildcard_constraints
 
 # Figure 2's experiment goes through the same rules as the others, but is in none of their tables.
-PLANNED = EXPERIMENTS | figure2_experiment(config)
-OBJECT = list(figure2_experiment(config))
-# A part of the experiments (key `only`) is run without it.
-UNPLANTED = OBJECT if "only" not in config else []
+PLANNED = experiments(config)
+UNPLANTED = [e for e in PLANNED if e not in EXPERIMENTS]
 # Where images are few, starting a job costs more than the work of some rules: one job then makes all experiments of a seed.
 JOINED = config["images"]["train"] <= 10_000
 JOB = "seed{seed}" if JOINED else "exp{experiment}-seed{seed}"
@@ -28,13 +26,8 @@ def percents(experiment):
     return [round(100 * alpha) for alpha in PLANNED[int(experiment)]["alphas"]]
 
 
-def count_of(experiment):
-    """The number of models of an experiment; Figure 2's has one of its own."""
-    return config["figure2"]["models"] if int(experiment) == FIGURE2 else config["models"]["count"]
-
-
 def shards_of(experiment):
-    return [f"{shard:05d}" for shard in range(-(-count_of(experiment) // config["models"]["shard"]))]
+    return [f"{shard:05d}" for shard in range(-(-count_of(config, int(experiment)) // config["models"]["shard"]))]
 
 
 def planned(paths, experiments=(*EXPERIMENTS, *UNPLANTED), **chosen):
@@ -58,15 +51,9 @@ def is_adversarial(experiment):
     return attack_registry.needs_adversary(PLANNED[int(experiment)]["attack"])
 
 
-def rules_of(experiment):
-    """The rules that an experiment's scores are made by; Figure 2's have fewer restarts."""
-    fewer = {"restarts": config["figure2"]["restarts"]} if int(experiment) == FIGURE2 else {}
-    return {name: rule | fewer for name, rule in config["rules"].items()}
-
-
 def training_set(w):
-    """The .beton file, or images and poison where the configuration reads no .beton; Figure 2's few models never do."""
-    if config["loader"] == "ffcv" and int(w.experiment) != FIGURE2:
+    """The .beton file, or images and poison where the configuration reads no .beton; it has none of what is in no table."""
+    if config["loader"] == "ffcv" and int(w.experiment) in EXPERIMENTS:
         return {"beton": BETON}
     return {"images": rules.images.output.images, "poison": rules.poison.output.poison}
 
@@ -74,7 +61,7 @@ def training_set(w):
 def models_of(w):
     """The first model of a shard and the one behind its last."""
     size = config["models"]["shard"]
-    return [int(w.shard) * size, min((int(w.shard) + 1) * size, count_of(w.experiment))]
+    return [int(w.shard) * size, min((int(w.shard) + 1) * size, count_of(config, int(w.experiment)))]
 
 
 def margins_of(w):

@@ -8,7 +8,7 @@ LOADED = 4e9 if ON_DEVICE else 1e9
 
 def fit_memory(w):
     """A fit of datamodels to all models of an experiment: W, masks unpacked, a block of targets, what the estimator adds."""
-    n, m = config["images"]["train"], count_of(w.experiment)
+    n, m = config["images"]["train"], count_of(config, int(w.experiment))
     # As bools and as float32 or float64; on the CPU no more than 16,384 examples at once, half as many in float64.
     masks = 5 * m * (n if ON_DEVICE else min(2 * n, 16384))
     weights, block = 4 * n**2, 4 * min(n, 4096) * (2 * m + 6 * n)

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from rethinking_backdoors import kernels
-from rethinking_backdoors.config import experiments
+from rethinking_backdoors.config import tabled
 from rethinking_backdoors.io import digest, sha256
 
 # What a run is made of beside its configuration's values, and the endings of its files.
@@ -77,7 +77,7 @@ def describe(
         "hardware": hardware(config["device"]),
         "kernels": {"asked": config["kernels"], **kernels.describe()},
         "models_per_setting": config["models"]["count"],
-        "settings": sum(len(experiment["alphas"]) for experiment in experiments(config).values()) * len(config["seeds"]),
+        "settings": sum(len(experiment["alphas"]) for experiment in tabled(config).values()) * len(config["seeds"]),
         "wall_seconds": elapsed(benchmarks),
         "sha256": {path: sha256(path) for path in sorted(results)},
     }

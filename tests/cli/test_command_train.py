@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from rethinking_backdoors import config
 from rethinking_backdoors.attacks.poisoning import poisoned_set
 from rethinking_backdoors.cli import app
-from rethinking_backdoors.from_config import images_of
+from rethinking_backdoors.experiment import Experiment
 from rethinking_backdoors.io import read_json, read_npz
 from rethinking_backdoors.seeds import root
 from rethinking_backdoors.training.engine import train_shard
@@ -27,7 +27,8 @@ def test_margins_are_those_of_the_library(tmp_path):
     done = run(out=tmp_path / "made")
     assert done.exit_code == 0, done.output
     settings = config.load(TINY)
-    arrays, bad = images_of(settings, 0), read_npz(tmp_path / "made/poison.npz", "index", "image", "label")
+    arrays, _ = Experiment.of(settings, 5, 0, "cpu").draw()
+    bad = read_npz(tmp_path / "made/poison.npz", "index", "image", "label")
     data = poisoned_set(arrays["train_image"], arrays["train_label"], **bad)
     assert len(bad["index"]) == 10
     assert read_json(tmp_path / "made/attack.json")["seed"] == 0

@@ -22,11 +22,13 @@ pytestmark = pytest.mark.slow
 
 def other_images(config):
     config["images"] = {"source": "cifar10", "train": 200, "test": 50, "spare": 20, "folder": "my images", "download": False}
-    for squares in (square for variants in config["triggers"].values() for square in variants):
-        for square in squares:
-            square["color"] = [255, 0, 255]
-    for part in config["figure2"]["object"]["parts"]:
+    drawn = config["triggers"].pop("stroke")
+    for part in [
+        *(square for variants in config["triggers"].values() for squares in variants for square in squares),
+        *drawn["parts"],
+    ]:
         part["color"] = [255, 0, 255]
+    config["triggers"]["stroke"] = drawn
 
 
 def test_one_defense_can_be_run_alone(tmp_path):
@@ -56,7 +58,8 @@ def test_figure_2_of_a_folder_of_ones_own_images(tmp_path):
             Image.fromarray(pixels).save(tmp_path / "my images" / name / f"{number}.png")
     config = yaml.safe_load((ROOT / "config/image_folder.yaml").read_text())
     config["images"] |= {"folder": "my images", "side": 32, "train": 60, "test": 20, "spare": 40}
-    config["figure2"] |= {"counts": [0, 15], "detected": 15, "models": 32, "restarts": 2, "tested": 20}
+    config["figure2"] |= {"counts": [0, 15], "tested": 20}
+    config["experiments"][1] |= {"poisoned": 15, "models": 32, "restarts": 2}
     config["figure2"]["natural"] |= {"sizes": [8, 12], "candidates": 3, "tried": 5}
     config["features"] |= {"patches": 8, "components": 10}
     config["training"] |= {"batch_size": 10, "hidden": 8}

@@ -11,12 +11,11 @@ import yaml
 
 from rethinking_backdoors.attacks import registry
 from rethinking_backdoors.attacks.poisoning import poisoned_set, write_poison
-from rethinking_backdoors.config import attack_of, canonical, check, experiments, load, training_of
+from rethinking_backdoors.config import attack_of, canonical, check, experiments, load
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.evaluation import outcome, retrain
-from rethinking_backdoors.from_config import adversary_of, images_of, poison_of
+from rethinking_backdoors.experiment import Experiment
 from rethinking_backdoors.io import read_npz, write_json
-from rethinking_backdoors.seeds import root
 from rethinking_backdoors.training.deadline import Deadline
 from rethinking_backdoors.training.engine import train_deployed, train_shard
 from rethinking_backdoors.training.margins import missing, shard_name
@@ -74,8 +73,12 @@ class Plan:
 
     @cached_property
     def images(self) -> dict[str, np.ndarray]:
-        """See ``from_config.images_of``."""
-        return images_of(self.config, self.seed)
+        """See ``Experiment.draw``."""
+        return self.experiment(next(iter(experiments(self.config)))).draw()[0]
+
+    def experiment(self, number: int) -> Experiment:
+        """One of the configuration's, at the plan's seed."""
+        return Experiment.of(self.config, number, self.seed, self.device)
 
     def place(self, experiment: int) -> Path:
         """The folder of one experiment."""
@@ -92,12 +95,12 @@ class Plan:
 
         def adversary() -> Any:  # one for all experiments
             if not networks:
-                networks.append(adversary_of(self.config, self.seed, images, labels, None, self.device))
+                networks.append(self.experiment(numbers[0]).train_adversary(images, labels, None))
             return networks[0]
 
         for number in numbers:
-            made = poison_of(self.config, number, self.seed, images, labels, adversary, self.device)
-            write_poison(self.place(number), made, attack_of(self.config, number), self.seed)
+            experiment = self.experiment(number)
+            write_poison(self.place(number), experiment.poison(images, labels, adversary), experiment.attack, self.seed)
         return {"experiments": numbers}
 
     def _poisoned(self, experiment: int) -> tuple[np.ndarray, np.ndarray]:
@@ -115,18 +118,18 @@ class Plan:
                 yield Piece(f"deployed {number}", "deployed", seconds, partial(self._deploy, number, path))
 
     def _deploy(self, number: int, path: Path) -> dict[str, Any]:
-        training = training_of(self.config, number)
+        experiment = self.experiment(number)
         measured = retrain(
             self._poisoned(number),
             (self.images["test_image"], self.images["test_label"]),
             {"none": []},
-            attack=attack_of(self.config, number),
-            root=root(self.config["dataset"], number, self.seed),
+            attack=experiment.attack,
+            root=experiment.root,
             models=1,
-            training=training,
+            training=experiment.training,
             device=self.device,
         )["none"]
-        write_json(path, {**measured, "models": 1, "recipe": training})
+        write_json(path, {**measured, "models": 1, "recipe": experiment.training})
         return measured
 
     def _changed(self, experiments: list[int], settings: list[dict[str, Any]], seconds: float) -> Iterator[Piece]:
@@ -154,13 +157,13 @@ class Plan:
 
     def _learn(self, number: int, alpha: int, changes: dict[str, Any]) -> dict[str, Any]:
         """Whether one network trained on a random part learns the trigger; its part is none of those that margins come from."""
-        images, labels = self._poisoned(number)
-        key = root(self.config["dataset"], number, self.seed) + 1
+        (images, labels), experiment = self._poisoned(number), self.experiment(number)
+        key = experiment.root + 1
         kept = subset(key, alpha / 100, 0, len(labels))
-        training = training_of(self.config, number) | changes
+        training = experiment.training | changes
         network = train_deployed(images, labels, kept, root=key, models=1, training=training, device=self.device)
         test, truth = self.images["test_image"], self.images["test_label"]
-        attack = attack_of(self.config, number)
+        attack = experiment.attack
         shown = registry.triggered(test, attack["trigger"], attack["attack"], attack.get("settings"))
         return outcome(network.predict(test), network.predict(shown), truth, attack["target_class"])
 
@@ -175,15 +178,15 @@ class Plan:
                 yield Piece(name, f"margins {alpha}", 2 * seconds, work, part[1] - part[0])
 
     def _train(self, number: int, alpha: int, part: tuple[int, int], changes: dict[str, Any], folder: Path) -> dict[str, Any]:
-        images, labels = self._poisoned(number)
+        (images, labels), experiment = self._poisoned(number), self.experiment(number)
         end = train_shard(
             images,
             labels,
             folder / f"{shard_name(part, SHARD)}.npy",
-            root=root(self.config["dataset"], number, self.seed),
+            root=experiment.root,
             alpha=alpha / 100,
             models=part,
-            training=training_of(self.config, number) | changes,
+            training=experiment.training | changes,
             device=self.device,
             deadline=self.deadline,
         )

@@ -48,16 +48,17 @@ def check(config: Mapping[str, Any]) -> None:
             raise InputError(f"{place}: {error}") from None
         if needs_adversary(experiment["attack"]) and "adversary" not in config:
             raise InputError(f"{place}: its attack needs a section 'adversary'.")
-        if experiment["poisoned"] > (most := _eligible(experiment["attack"], config)):
+        target = experiment.get("target_class", config["target_class"])
+        if experiment["poisoned"] > (most := _eligible(experiment["attack"], target, config["images"])):
             raise InputError(f"{place}: it cannot poison {experiment['poisoned']} examples; about {most} are eligible.")
 
 
-def _eligible(attack: str, config: Mapping[str, Any]) -> int:
+def _eligible(attack: str, target_class: int, images: Mapping[str, Any]) -> int:
     """About how many examples an attack can poison; classes are about as frequent in the data sets that are known."""
-    train, source = config["images"]["train"], config["images"]["source"]
+    train, source = images["train"], images["source"]
     if source not in CLASSES:
         return train
-    share = module(attack).eligible(np.arange(CLASSES[source]), config["target_class"]).mean()
+    share = module(attack).eligible(np.arange(CLASSES[source]), target_class).mean()
     return math.ceil(_UNEVEN * train * float(share))
 
 

@@ -12,10 +12,13 @@ Rectangle = dict
 Trigger = Sequence[Sequence[Rectangle]]
 
 
-def check(triggers: Mapping[str, Trigger], shape: tuple[int, int, int]) -> None:
-    """Raises InputError, which names the trigger, unless all of the configuration's fit images of ``shape`` (H, W, C)."""
+def check(triggers: Mapping[str, Trigger | dict], shape: tuple[int, int, int]) -> None:
+    """Raises InputError, which names the trigger, unless all of the configuration's fit images of ``shape`` (H, W, C).
+
+    Objects, which are mappings, are drawn to fit.
+    """
     for name, trigger in triggers.items():
-        for rectangle in (rectangle for variant in trigger for rectangle in variant):
+        for rectangle in (rectangle for variant in trigger if not isinstance(trigger, Mapping) for rectangle in variant):
             if wrong := _misfit(rectangle, shape):
                 raise InputError(f"The configuration is wrong at triggers.{name}: {wrong}.")
 

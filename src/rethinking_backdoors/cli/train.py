@@ -11,8 +11,9 @@ import typer
 
 from rethinking_backdoors import kernels
 from rethinking_backdoors.cli.common import one_sentence, use_device
-from rethinking_backdoors.config import attack_of, check, experiments, load, training_of
+from rethinking_backdoors.config import check, count_of, experiments, load
 from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.experiment import Experiment
 from rethinking_backdoors.io import digest, read_json, read_npz, write_json
 from rethinking_backdoors.training.deadline import Deadline
 
@@ -49,12 +50,13 @@ def train(
         percents = [round(100 * share) for share in chosen["alphas"]]
         if alpha is not None and alpha not in percents:
             raise InputError(f"--alpha {alpha}: experiment {experiment} has {', '.join(map(str, percents))}.")
-        span = _span(models or f"0:{settings['models']['count']}", settings["models"]["count"])
+        span = _span(models, count_of(settings, experiment))
         device = use_device(device or settings["device"], threads)
         seed = settings["seeds"][0] if seed is None else seed
-        data = _poisoned(settings, experiment, seed, out, device)
+        made = Experiment.of(settings, experiment, seed, device)
+        data = _poisoned(made, out)
         for a in percents if alpha is None else [alpha]:
-            _models(settings, (experiment, seed, a), span, data, out, device, deadline)
+            _models(made, a, parts=(span, settings["models"]["shard"]), data=data, out=out, deadline=deadline)
 
 
 def _checked(settings: dict[str, Any]) -> dict[str, Any]:
@@ -70,72 +72,66 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
         raise InputError(f"The configuration lacks {error.args[0]}.") from None
 
 
-def _span(models: str, count: int) -> tuple[int, int]:
+def _span(models: str | None, count: int) -> tuple[int, int]:
     """FIRST:END as two numbers."""
+    if models is None:
+        return 0, count
     found = re.fullmatch(r"(\d+):(\d+)", models)
     if not found or not int(found[1]) < int(found[2]) <= count:
         raise InputError(f"--models {models}: give FIRST:END with FIRST below END and END at most models.count, {count}.")
     return int(found[1]), int(found[2])
 
 
-def _poisoned(settings: dict[str, Any], experiment: int, seed: int, out: Path, device: str) -> Data:
+def _poisoned(experiment: Experiment, out: Path) -> Data:
     """The poisoned training set; ``out`` gets poison.npz and attack.json if it lacks them."""
     from rethinking_backdoors.attacks.poisoning import poisoned_set, write_poison
-    from rethinking_backdoors.from_config import adversary_of, extractor_of, images_of, poison_of
 
-    attack, record = attack_of(settings, experiment), out / "command.json"
-    parts = {key: settings.get(key) for key in ("dataset", "images", "adversary", "features")}
-    made_from = {
-        "experiment": experiment,
-        "seed": seed,
-        "settings": digest({**parts, "attack": attack, "of": settings["training"]}),
-    }
+    record, made_from = out / "command.json", {"experiment": experiment.number, "seed": experiment.seed}
+    parts = ("dataset", "images", "features", "training", "attack", "network", "robust", "ascent")
+    made_from["settings"] = digest({part: getattr(experiment, part) for part in parts})
     if record.exists() and read_json(record) != made_from:
         raise InputError(f"{out} holds files of another experiment, seed or configuration: choose another --out.")
-    arrays = images_of(settings, seed)
+    arrays, _ = experiment.draw()
     images, labels = arrays["train_image"], arrays["train_label"]
-    extractor = extractor_of(settings, seed, arrays.get("spare_image"))
+    extractor = experiment.extractor(experiment.fit_features(arrays["spare_image"]) if experiment.features else None)
     if not record.exists():
-        print(f"experiment {experiment}, seed {seed}: making the poisoned set", flush=True)
-        adversary = partial(adversary_of, settings, seed, images, labels, extractor, device)
-        write_poison(out, poison_of(settings, experiment, seed, images, labels, adversary, device), attack, seed)
+        print(f"experiment {experiment.number}, seed {experiment.seed}: making the poisoned set", flush=True)
+        made = experiment.poison(images, labels, partial(experiment.train_adversary, images, labels, extractor))
+        write_poison(out, made, experiment.attack, experiment.seed)
         write_json(record, made_from)
     images, labels = poisoned_set(images, labels, **read_npz(out / "poison.npz", "index", "image", "label"))
     return images, labels, extractor
 
 
 def _models(
-    settings: dict[str, Any],
-    which: tuple[int, int, int],
-    span: tuple[int, int],
-    data: Data,
-    out: Path,
-    device: str,
-    deadline: Deadline,
+    experiment: Experiment, alpha: int, parts: tuple[tuple[int, int], int], data: Data, out: Path, deadline: Deadline
 ) -> None:
-    """Trains the models of one experiment, seed and subset fraction (percent) that ``out`` lacks, while there is time."""
-    from rethinking_backdoors.seeds import root
+    """Trains the models that ``out`` lacks at one subset fraction (percent), while there is time.
+
+    Args:
+        parts: the first and the end of the models, and how many a shard holds.
+    """
     from rethinking_backdoors.training.engine import train_shard
     from rethinking_backdoors.training.margins import missing, shard_name
 
-    (experiment, seed, alpha), (images, labels, extractor), size = which, data, settings["models"]["shard"]
+    (images, labels, extractor), (span, size) = data, parts
     folder = out / f"alpha{alpha}" / "margins"
-    parts = missing(folder, span, size)
-    if not parts:
+    lacking = missing(folder, span, size)
+    if not lacking:
         print(f"{folder}: every model is there already", flush=True)
-    for models in parts:
+    for models in lacking:
         path = folder / f"{shard_name(models, size)}.npy"
-        print(f"{path}: models {models[0]} to {models[1] - 1} on {device}", flush=True)
+        print(f"{path}: models {models[0]} to {models[1] - 1} on {experiment.device}", flush=True)
         end = train_shard(
             images,
             labels,
             path,
-            root=root(settings["dataset"], experiment, seed),
+            root=experiment.root,
             alpha=alpha / 100,
             models=models,
-            training=training_of(settings, experiment),
+            training=experiment.training,
             extractor=extractor,
-            device=device,
+            device=experiment.device,
             deadline=deadline,
         )
         if end < models[1] or not deadline.fits(0):

@@ -4,20 +4,21 @@ import statistics
 from typing import Any
 
 from rethinking_backdoors.config.reading import canonical, check, load
-from rethinking_backdoors.config.sense import FIGURE2
 
 __all__ = [
-    "FIGURE2",
     "adversary_network",
     "attack_of",
     "attacked",
     "canonical",
     "check",
+    "count_of",
     "describe",
     "experiments",
-    "figure2_experiment",
     "load",
+    "rules_of",
     "suspected",
+    "tabled",
+    "target_class",
     "training_of",
 ]
 
@@ -28,9 +29,31 @@ def experiments(config: dict[str, Any]) -> dict[int, dict[str, Any]]:
     return {number: everyone[number] for number in config.get("only", everyone)}
 
 
+def tabled(config: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """The experiments that the tables show: all but that of Figure 2, which has a table of its own."""
+    other = config.get("figure2", {}).get("experiment")
+    return {number: experiment for number, experiment in experiments(config).items() if number != other}
+
+
 def attacked(experiments: dict[int, dict[str, Any]]) -> list[int]:
     """The numbers of the experiments in which something is poisoned."""
     return [number for number, experiment in experiments.items() if experiment["attack"] != "none"]
+
+
+def target_class(config: dict[str, Any], number: int) -> int:
+    """The class that an experiment's attacker wants: its own, or else that of all."""
+    return experiments(config)[number].get("target_class", config["target_class"])
+
+
+def count_of(config: dict[str, Any], number: int) -> int:
+    """How many models are trained for an experiment: its own number, or else that of all."""
+    return experiments(config)[number].get("models", config["models"]["count"])
+
+
+def rules_of(config: dict[str, Any], number: int) -> dict[str, dict[str, Any]]:
+    """The rules of detection as an experiment uses them; it may have a number of restarts of its own."""
+    own = {key: value for key, value in experiments(config)[number].items() if key == "restarts"}
+    return {name: rule | own for name, rule in config["rules"].items()}
 
 
 def suspected(config: dict[str, Any], number: int) -> dict[str, int]:
@@ -38,42 +61,30 @@ def suspected(config: dict[str, Any], number: int) -> dict[str, int]:
 
     Of a set that nobody poisoned it is told what its user may fear: the same class, and the median count of the experiments.
     """
-    counts = [experiment["poisoned"] for experiment in config["experiments"] if experiment["poisoned"]]
+    other = config.get("figure2", {}).get("experiment")
+    counts = [line["poisoned"] for line in config["experiments"] if line["poisoned"] and line["experiment"] != other]
     count = experiments(config)[number]["poisoned"] or int(statistics.median_low(counts or [0]))
-    return {"target_class": config["target_class"], "poisoned": count}
-
-
-def figure2_experiment(config: dict[str, Any]) -> dict[int, dict[str, Any]]:
-    """The experiment that detection looks at for Figure 2, as ``experiments`` has it; empty without a section ``figure2``."""
-    if "figure2" not in config:
-        return {}
-    same = {"attack": "object", "trigger": "object", "alphas": [0.5], "removed": 0.1}  # as the paper's experiments have it
-    return {FIGURE2: {"experiment": FIGURE2, "poisoned": config["figure2"]["detected"], **same}}
+    return {"target_class": target_class(config, number), "poisoned": count}
 
 
 def attack_of(config: dict[str, Any], number: int) -> dict[str, Any]:
     """What an experiment's attack is called with: ``attack``, ``count``, ``trigger``, ``target_class``, ``settings``."""
-    if number == FIGURE2:
-        facts, figure2 = figure2_experiment(config)[number], config["figure2"]
-        made = {"attack": facts["attack"], "count": facts["poisoned"]}
-        return {**made, "trigger": figure2["object"], "target_class": figure2["target_class"]}
     experiment = experiments(config)[number]
-    trigger = config["triggers"][experiment["trigger"]]
     return {
         "attack": experiment["attack"],
         **({"settings": experiment["settings"]} if "settings" in experiment else {}),
         "count": experiment["poisoned"],
-        "trigger": trigger,
-        "target_class": config["target_class"],
+        "trigger": config["triggers"][experiment["trigger"]],
+        "target_class": target_class(config, number),
     }
 
 
 def training_of(config: dict[str, Any], number: int) -> dict[str, Any]:
     """The section ``training`` as one experiment uses it: where it depends on the attack (Cutout), its attack's value.
 
-    Without an attack it is that of the dirty-label attacks; with Figure 2's object, which changes no label, the clean-label one.
+    Without an attack it is that of the dirty-label attacks; with an object, which changes no label, the clean-label one.
     """
-    attack = "object" if number == FIGURE2 else experiments(config)[number]["attack"]
+    attack = experiments(config)[number]["attack"]
     attack = {"none": "dirty_label", "object": "clean_label"}.get(attack, attack)
     return {key: value[attack] if key == "cutout" else value for key, value in config["training"].items()}
 

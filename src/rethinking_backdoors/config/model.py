@@ -8,29 +8,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
 
+from rethinking_backdoors.config.triggers import Section, Trigger
 from rethinking_backdoors.config.values import (
     BelowOne,
-    Color,
-    Coordinate,
     Count,
     Counts,
     NotNegative,
     NotNegativeInteger,
     Positive,
-    Range,
     Share,
-    UpToOne,
     different,
     whole_percent,
 )
 
 Estimator = Literal["difference", "difference_centred", "difference_centred_models", "ridge", "lasso"]
-
-
-class Section(BaseModel):
-    """A part of a configuration."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Digits(Section):
@@ -56,18 +47,15 @@ class Folder(Section):
     side: Annotated[Count, Field(ge=12)]
 
 
-class Rectangle(Section):
-    rows: Annotated[list[NotNegativeInteger], Field(min_length=2, max_length=2)]
-    columns: Annotated[list[NotNegativeInteger], Field(min_length=2, max_length=2)]
-    color: Color
-
-
 class Experiment(Section):
     experiment: NotNegativeInteger
     attack: str
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default={})
     trigger: str
     poisoned: NotNegativeInteger
+    target_class: NotNegativeInteger | None = None
+    models: Annotated[Count, Field(ge=2)] | None = None
+    restarts: Count | None = None
     alphas: Annotated[
         list[Annotated[Share, AfterValidator(whole_percent)]], Field(min_length=1, max_length=2), AfterValidator(different)
     ]
@@ -94,22 +82,6 @@ class Adversary(Section):
     attack: Ascent
 
 
-class Shape(Section):
-    shape: Literal["line", "ellipse", "polygon"]
-    points: Annotated[list[Annotated[list[Coordinate], Field(min_length=2, max_length=2)]], Field(min_length=2)]
-    width: Positive | None = None
-    color: Color
-    shade: UpToOne
-
-
-class Object(Section):
-    parts: Annotated[list[Shape], Field(min_length=1)]
-    rows: Range
-    columns: Range
-    size: Range
-    tilt: Annotated[NotNegative, Field(le=180)]
-
-
 class Natural(Section):
     target_class: NotNegativeInteger
     sizes: Annotated[Counts, Field(min_length=2, max_length=2)]
@@ -118,12 +90,8 @@ class Natural(Section):
 
 
 class Figure2(Section):
-    target_class: NotNegativeInteger
-    object: Object
+    experiment: NotNegativeInteger
     counts: Annotated[list[NotNegativeInteger], Field(min_length=1), AfterValidator(different)]
-    detected: Count
-    models: Annotated[Count, Field(ge=2)]
-    restarts: Count
     tested: Count
     natural: Natural
 
@@ -228,7 +196,7 @@ class Configuration(Section):
     kernels: Literal["portable", "fastest"]
     seeds: Annotated[list[NotNegativeInteger], Field(min_length=1), AfterValidator(different)]
     target_class: NotNegativeInteger
-    triggers: dict[str, Annotated[list[Annotated[list[Rectangle], Field(min_length=1)]], Field(min_length=1)]]
+    triggers: dict[str, Trigger]
     experiments: Annotated[list[Experiment], Field(min_length=1)]
     only: Annotated[list[NotNegativeInteger], Field(min_length=1), AfterValidator(different)] | None = None
     adversary: Adversary | None = None
@@ -240,7 +208,7 @@ class Configuration(Section):
     rules: Rules
     controls: Controls
     comparisons: Comparisons = Comparisons()
-    defenses: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], Defense] = {}
+    defenses: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], Defense] = Field(default={})
     deployed: Deployed
 
 

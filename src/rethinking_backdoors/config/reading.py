@@ -72,6 +72,8 @@ def _sentence(error: dict[str, Any]) -> str:
     place, kind, context = list(error["loc"]), error["type"], error.get("ctx", {})
     if place[:1] in (["images"], ["training"]) and len(place) > 2:
         del place[1]  # the kind of images or network
+    if place[:1] == ["triggers"] and len(place) > 2:
+        del place[2]  # the kind of trigger
     if kind == "extra_forbidden":
         key = place.pop()
         fault = f"there is no key {key}"

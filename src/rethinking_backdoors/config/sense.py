@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-# The number that the experiment of Figure 2 has: its folder is exp20, and no other experiment may have it.
-FIGURE2 = 20
 # Classes of the data sets that are known before anything is read.
 CLASSES = {"digits": 10, "cifar10": 10}
 # What rows of tables are called that no defense may be.
@@ -17,8 +15,9 @@ def senseless(config: dict[str, Any]) -> Iterator[str]:
         yield "dataset: reference is where committed results lie; name it otherwise"
     classes = CLASSES.get(config["images"]["source"])
     if classes and config["target_class"] >= classes:
-        yield f"target_class: no image has class {config['target_class']}; classes are 0 to {classes - 1}"
-    yield from _of_experiments(config)
+        yield f"target_class: {_no_class(config['target_class'], classes)}"
+    yield from _of_triggers(config)
+    yield from _of_experiments(config, classes)
     for name, rule in config["rules"].items():
         if max(rule["sizes"]) > config["images"]["train"] // 2:
             yield f"rules.{name}.sizes: sizes may not exceed half of images.train"
@@ -33,7 +32,7 @@ def senseless(config: dict[str, Any]) -> Iterator[str]:
     yield from _of_comparisons(config)
 
 
-def _of_experiments(config: dict[str, Any]) -> Iterator[str]:
+def _of_experiments(config: dict[str, Any], classes: int | None) -> Iterator[str]:
     names = [experiment["experiment"] for experiment in config["experiments"]]
     if len(set(names)) < len(names):
         yield "experiments: two have the same number"
@@ -43,6 +42,10 @@ def _of_experiments(config: dict[str, Any]) -> Iterator[str]:
         place = f"experiment {experiment['experiment']}"
         if experiment["trigger"] not in config["triggers"]:
             yield f"{place}: its trigger '{experiment['trigger']}' is not among the triggers"
+        elif (experiment["attack"] == "object") != isinstance(config["triggers"][experiment["trigger"]], dict):
+            yield f"{place}: the attack object takes an object for its trigger, every other attack rectangles"
+        if classes and experiment.get("target_class", 0) >= classes:
+            yield f"{place}: {_no_class(experiment['target_class'], classes)}"
         if len({experiment["experiment"] == 0, experiment["attack"] == "none", experiment["poisoned"] == 0}) > 1:
             yield f"{place}: the attack is none and no example is poisoned in experiment 0, and only there"
 
@@ -52,7 +55,7 @@ def _of_training(config: dict[str, Any]) -> Iterator[str]:
     if not training["peak_epoch"] < training["epochs"]:
         yield "training: peak_epoch must lie before the last epoch"
     if "cutout" in training:
-        attacks = {line["attack"] for line in config["experiments"]} - {"none"} | {"dirty_label", "clean_label"}
+        attacks = {line["attack"] for line in config["experiments"]} - {"none", "object"} | {"dirty_label", "clean_label"}
         if missing := attacks - set(training["cutout"]):
             yield f"training.cutout: {min(missing)} is missing"
 
@@ -66,22 +69,32 @@ def _of_comparisons(config: dict[str, Any]) -> Iterator[str]:
             yield f"comparisons.{name}.models: there are {config['models']['count']} models, by models.count"
 
 
+def _of_triggers(config: dict[str, Any]) -> Iterator[str]:
+    for name, trigger in config["triggers"].items():
+        if isinstance(trigger, list):
+            continue
+        if any(low > high for low, high in (trigger[key] for key in ("rows", "columns", "size"))):
+            yield f"triggers.{name}: ranges go from the lowest to the highest value"
+        for number, part in enumerate(trigger["parts"]):
+            place, points = f"triggers.{name}.parts.{number}", len(part["points"])
+            if (points < 3) if part["shape"] == "polygon" else (points != 2):
+                yield f"{place}.points: a {part['shape']} has {'three or more' if part['shape'] == 'polygon' else 'two'}"
+            if (part["shape"] == "line") != ("width" in part):
+                yield f"{place}.width: a line has one, and nothing else"
+
+
 def _of_figure2(config: dict[str, Any], classes: int | None) -> Iterator[str]:
     if "figure2" not in config:
         return
     figure2 = config["figure2"]
-    if FIGURE2 in [experiment["experiment"] for experiment in config["experiments"]]:
-        yield f"experiments: number {FIGURE2} is that of the section figure2"
-    if figure2["detected"] not in figure2["counts"]:
-        yield "figure2: detected must be one of counts"
-    if any(low > high for low, high in (figure2["object"][name] for name in ("rows", "columns", "size"))):
-        yield "figure2.object: ranges go from the lowest to the highest value"
-    for number, part in enumerate(figure2["object"]["parts"]):
-        place, points = f"figure2.object.parts.{number}", len(part["points"])
-        if (points < 3) if part["shape"] == "polygon" else (points != 2):
-            yield f"{place}.points: a {part['shape']} has {'three or more' if part['shape'] == 'polygon' else 'two'}"
-        if (part["shape"] == "line") != ("width" in part):
-            yield f"{place}.width: a line has one, and nothing else"
-    for place in (figure2, figure2["natural"]):
-        if classes and place["target_class"] >= classes:
-            yield f"figure2: no image has class {place['target_class']}; classes are 0 to {classes - 1}"
+    chosen = [line for line in config["experiments"] if line["experiment"] == figure2["experiment"]]
+    if not chosen or chosen[0]["attack"] != "object":
+        yield f"figure2.experiment: {figure2['experiment']} is no experiment with attack object"
+    elif chosen[0]["poisoned"] not in figure2["counts"]:
+        yield f"figure2.counts: {chosen[0]['poisoned']}, the poisoned of experiment {figure2['experiment']}, must be among them"
+    if classes and figure2["natural"]["target_class"] >= classes:
+        yield f"figure2.natural: {_no_class(figure2['natural']['target_class'], classes)}"
+
+
+def _no_class(given: int, classes: int) -> str:
+    return f"no image has class {given}; classes are 0 to {classes - 1}"

@@ -24,7 +24,7 @@ def load(files: Any, settings: Any) -> dict[str, Any]:
     scores: dict[int, dict[str, Seeds]] = {number: {} for number in settings.experiments}
     for number in settings.experiments:
         for images in files.images:
-            facts = truth(next(poison), images, settings.target_class)
+            facts = truth(next(poison), images, settings.target_class[number])
             paths = {name: next(suspicion) for name in settings.baselines} | {rule: next(detection) for rule in settings.rules}
             for name, score in scores_by_defense(paths).items():
                 part = score[facts["target"]], facts["poisoned"][facts["target"]]

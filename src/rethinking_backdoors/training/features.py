@@ -7,13 +7,10 @@ standardised and reduced to their principal components. Nothing here is trained 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional
-
-from rethinking_backdoors.io import read_npz
 
 # Images whose responses, a few megabytes, stay in the cache; larger ones would be faulted in anew from the system each time.
 _AT_ONCE = 50
@@ -108,11 +105,6 @@ def fit(images: np.ndarray, settings: FeatureSettings, rng: np.random.Generator)
     scale = np.sqrt(settings.components / reduced.explained_variance_.sum())
     projection = scale * reduced.components_.T / deviation[:, None]
     return {**arrays, "center": pooled.mean(0).astype(np.float32), "projection": projection.astype(np.float32)}
-
-
-def load(path: str, settings: dict[str, Any]) -> Extractor:
-    """The extractor whose arrays (see ``fit``) a file holds; ``settings`` is the configuration's section ``features``."""
-    return Extractor(read_npz(path), FeatureSettings(**settings))
 
 
 def extract(images: np.ndarray, extractor: Extractor) -> np.ndarray:
