@@ -25,7 +25,7 @@ from rethinking_backdoors.detection.factors import Factors, search_factors
 from rethinking_backdoors.detection.pairs import Pairs, pair_sums
 from rethinking_backdoors.detection.released import ascend_released, search_released
 from rethinking_backdoors.detection.search import climb, search_pairs, start
-from rethinking_backdoors.provenance import hardware
+from rethinking_backdoors.reporting.provenance import hardware
 from rethinking_backdoors.seeds import generator
 
 # Appendix D.2: ten sizes, 1,000 restarts each.

@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from rethinking_backdoors.training import networks
-from rethinking_backdoors.training.basics import triangle
+from rethinking_backdoors.training.interface import triangle
 from rethinking_backdoors.training.resnet_step import Recipe, cut_out, to_unit
 from rethinking_backdoors.training.resnet_training import draw_corners
 
@@ -27,7 +27,7 @@ class FfcvSource:
     name = "FFCV loader"
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, folder: Path, device: str):
-        from rethinking_backdoors import beton
+        from rethinking_backdoors.data import beton
 
         self._beton, self._path, self._workers = beton, folder / "train.beton", _workers()
         beton.write(self._path, images, labels)

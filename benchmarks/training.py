@@ -20,12 +20,12 @@ from tables import table
 from rethinking_backdoors.config import attacked, experiments
 from rethinking_backdoors.config import load as load_config
 from rethinking_backdoors.data import digits
-from rethinking_backdoors.provenance import hardware
+from rethinking_backdoors.margins.subsets import subset
+from rethinking_backdoors.reporting.provenance import hardware
 from rethinking_backdoors.seeds import generator
-from rethinking_backdoors.training import kinds
-from rethinking_backdoors.training.basics import Trainer, margin
+from rethinking_backdoors.training import registry
+from rethinking_backdoors.training.interface import Trainer, margin
 from rethinking_backdoors.training.resnet_step import Recipe
-from rethinking_backdoors.training.subsets import subset
 
 ROOT = generator(0, "benchmark").integers(2**62).item()
 # The paper's Table 5 with the choices of config/cifar10.yaml.
@@ -72,7 +72,7 @@ class Engine:
     """The engine's way to a model."""
 
     def __init__(self, data: dict[str, np.ndarray], settings: dict, device: str):
-        self.trainer: Trainer = kinds.trainer({"network": "resnet9", **settings}, device)
+        self.trainer: Trainer = registry.trainer({"network": "resnet9", **settings}, device)
         self.x, self.x_test = self.trainer.prepare(data["x_train"]), self.trainer.prepare(data["x_test"])
         self.y, self.y_test = torch.from_numpy(data["y_train"]).to(device), data["y_test"]
 
@@ -179,7 +179,7 @@ def many_at_once(chosen: argparse.Namespace) -> None:
         training, images, labels = perceptrons(name)
         y, alone = torch.from_numpy(labels).to(chosen.device), None
         for block in (1, min(chosen.mlps, training["models_at_once"])):
-            trainer = kinds.trainer({**training, "models_at_once": block}, chosen.device)
+            trainer = registry.trainer({**training, "models_at_once": block}, chosen.device)
             x = trainer.prepare(images)
 
             def work(trainer: Trainer = trainer, x: torch.Tensor = x, y: torch.Tensor = y, block: int = block) -> None:

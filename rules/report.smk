@@ -6,7 +6,7 @@ COMPARED = expand(rules.comparison_table.output, comparison=["compute"] if "comp
 
 STRENGTHS = {"strength": first(rules.strength.output.strength)}
 # Every figure: what it is drawn from, and what of the configuration it needs beside the experiments. A module of the same name in
-# src/rethinking_backdoors/figures loads, draws and says it; its caption is workflow/report/NAME.rst or else the module's docstring.
+# src/rethinking_backdoors/reporting/figures loads, draws and says it; its caption is workflow/report/NAME.rst or else the module's docstring.
 FIGURES = {
     "figure2": (
         {

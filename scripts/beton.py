@@ -1,5 +1,5 @@
-from rethinking_backdoors import beton
 from rethinking_backdoors.attacks.poisoning import read_poisoned
+from rethinking_backdoors.data import beton
 from rethinking_backdoors.io import job
 
 with job(snakemake.log[0]):

@@ -1,7 +1,7 @@
 import sys
 
 from rethinking_backdoors.io import job
-from rethinking_backdoors.verification import check
+from rethinking_backdoors.reporting.verification import check
 
 with job(snakemake.log[0]):
     compared = check.compare(check.read(snakemake.input), check.read_reference(snakemake.params.reference))

@@ -1,7 +1,7 @@
 import pandas as pd
 
-from rethinking_backdoors.comparison import of_every_seed, summarize
 from rethinking_backdoors.io import job, write_text
+from rethinking_backdoors.studies.comparisons import of_every_seed, summarize
 
 with job(snakemake.log[0]):
     rows = pd.concat([pd.read_csv(path) for path in snakemake.input], ignore_index=True)

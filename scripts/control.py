@@ -1,7 +1,7 @@
 from rethinking_backdoors.datamodels import weights_of
 from rethinking_backdoors.detection.control import permuted_scores
 from rethinking_backdoors.io import job, write_npz
-from rethinking_backdoors.training.margins import open_with_masks
+from rethinking_backdoors.margins.store import open_with_masks
 
 with job(snakemake.log[0], snakemake.params.device):
     params = snakemake.params

@@ -1,7 +1,7 @@
 import numpy as np
 
 from rethinking_backdoors.io import job, read_array, read_npz, write_text
-from rethinking_backdoors.verification.evidence import numbers
+from rethinking_backdoors.reporting.verification.evidence import numbers
 
 with job(snakemake.log[0]):
     inputs, suffix, wildcards = snakemake.input, snakemake.params.suffix, snakemake.wildcards

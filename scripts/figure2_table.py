@@ -1,9 +1,9 @@
 import pandas as pd
 
+from rethinking_backdoors.evaluation.tables import truth
 from rethinking_backdoors.io import job, read_array, read_npz, write_text
 from rethinking_backdoors.strength import estimate
-from rethinking_backdoors.tables import truth
-from rethinking_backdoors.unplanted import flagged, frame, table
+from rethinking_backdoors.studies.plausible import flagged, frame, table
 
 with job(snakemake.log[0]):
     params, inputs = snakemake.params, snakemake.input

@@ -1,6 +1,6 @@
 from rethinking_backdoors.experiment import Experiment
 from rethinking_backdoors.io import job, read_npz, write_npz, write_text
-from rethinking_backdoors.unplanted import Scene, frame, natural_effect, object_effect
+from rethinking_backdoors.studies.plausible import Scene, frame, natural_effect, object_effect
 
 with job(snakemake.log[0], snakemake.params.device):
     params, inputs, sets = snakemake.params, snakemake.input, read_npz(snakemake.input.images)

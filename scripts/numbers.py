@@ -1,7 +1,7 @@
 import pandas as pd
 
+from rethinking_backdoors.evaluation.tables import COLUMNS, Files, numbers
 from rethinking_backdoors.io import job, write_text
-from rethinking_backdoors.tables import COLUMNS, Files, numbers
 
 with job(snakemake.log[0]):
     inputs, params, seed, lines = snakemake.input, snakemake.params, int(snakemake.wildcards.seed), []

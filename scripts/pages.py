@@ -3,8 +3,8 @@ from pathlib import Path
 import pandas as pd
 
 from rethinking_backdoors.io import job, read_json, write_text
-from rethinking_backdoors.report import captions, image, page, table
-from rethinking_backdoors.summary import overview, readable
+from rethinking_backdoors.reporting.pages import captions, image, page, table
+from rethinking_backdoors.reporting.summary import overview, readable
 
 with job(snakemake.log[0]):
     params, files, output = snakemake.params, snakemake.input, snakemake.output

@@ -1,5 +1,5 @@
 from rethinking_backdoors.io import job, read_json, write_json, write_text
-from rethinking_backdoors.provenance import cost, describe
+from rethinking_backdoors.reporting.provenance import cost, describe
 
 with job(snakemake.log[0]):
     inputs, params = snakemake.input, snakemake.params

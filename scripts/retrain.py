@@ -1,5 +1,5 @@
 from rethinking_backdoors.attacks.poisoning import read_poisoned
-from rethinking_backdoors.evaluation import retrain
+from rethinking_backdoors.evaluation.retraining import retrain
 from rethinking_backdoors.experiment import Experiment
 from rethinking_backdoors.io import job, read_json, read_npz, write_json
 

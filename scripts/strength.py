@@ -1,10 +1,10 @@
 from rethinking_backdoors.attacks.poisoning import read_poisoned
 from rethinking_backdoors.datamodels import weights_of
+from rethinking_backdoors.evaluation.rivals import rivals
 from rethinking_backdoors.io import job, read_npz, write_npz
-from rethinking_backdoors.natural import rivals
+from rethinking_backdoors.margins.store import open_with_masks
 from rethinking_backdoors.seeds import generator
 from rethinking_backdoors.strength import summarize
-from rethinking_backdoors.training.margins import open_with_masks
 
 with job(snakemake.log[0], snakemake.params.device):
     inputs, output = snakemake.input, snakemake.output

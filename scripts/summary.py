@@ -3,8 +3,8 @@ from pathlib import Path
 import pandas as pd
 
 from rethinking_backdoors.io import job, read_json, write_text
-from rethinking_backdoors.report import captions
-from rethinking_backdoors.summary import page
+from rethinking_backdoors.reporting.pages import captions
+from rethinking_backdoors.reporting.summary import page
 
 with job(snakemake.log[0]):
     params, files = snakemake.params, snakemake.input

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from rethinking_backdoors.evaluation.tables import summarize
 from rethinking_backdoors.io import job, write_text
-from rethinking_backdoors.tables import summarize
 
 with job(snakemake.log[0]):
     output = snakemake.output

@@ -6,7 +6,7 @@ from rethinking_backdoors.training.engine import train_shard
 with job(snakemake.log[0], snakemake.params.device):
     inputs, experiment = snakemake.input, Experiment.of_job(snakemake.wildcards, snakemake.params)
     if hasattr(inputs, "beton"):
-        from rethinking_backdoors import beton
+        from rethinking_backdoors.data import beton
 
         images, labels = beton.read(inputs.beton)
     else:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 
 from rethinking_backdoors.io import job, read_json, write_text
-from rethinking_backdoors.verification import claims, page, published, verdicts
+from rethinking_backdoors.reporting.verification import claims, page, published, verdicts
 
 with job(snakemake.log[0]):
     inputs, output, config = snakemake.input, snakemake.output, snakemake.params.settings

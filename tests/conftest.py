@@ -10,7 +10,7 @@ os.environ.update(kernels.environment("portable"))
 import numpy as np
 import pytest
 
-from rethinking_backdoors import cifar10
+from rethinking_backdoors.data import cifar10
 
 
 @pytest.fixture(scope="session")

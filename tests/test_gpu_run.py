@@ -15,9 +15,9 @@ import yaml
 
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import read_json
+from rethinking_backdoors.margins.store import open_shards
 from rethinking_backdoors.training import mlp
 from rethinking_backdoors.training.deadline import Deadline
-from rethinking_backdoors.training.margins import open_shards
 
 pytestmark = pytest.mark.slow
 

@@ -43,7 +43,7 @@ def test_links_lead_somewhere():
 def test_the_library_example_runs(tmp_path, monkeypatch):
     import numpy as np
 
-    from rethinking_backdoors.training.subsets import masks
+    from rethinking_backdoors.margins.subsets import masks
 
     drawn = masks(0, 0.5, range(300), 100)
     np.save(tmp_path / "masks.npy", drawn)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from rethinking_backdoors.training.subsets import masks
+from rethinking_backdoors.margins.subsets import masks
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from rethinking_backdoors.config import load
 from rethinking_backdoors.errors import InputError
-from rethinking_backdoors.verification import check
+from rethinking_backdoors.reporting.verification import check
 
 ROOT = Path(__file__).parents[1]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from rethinking_backdoors.verification.answer import answer
+from rethinking_backdoors.reporting.verification.answer import answer
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -16,7 +16,7 @@ def compute(comparison):
 def caption_of(name):
     """The file of a caption; of a figure that has none, its module, whose docstring then is the caption."""
     path = f"{HERE}/workflow/report/{name.removesuffix('_full')}.rst"
-    return path if os.path.exists(path) else f"{HERE}/src/rethinking_backdoors/figures/{name}.py"
+    return path if os.path.exists(path) else f"{HERE}/src/rethinking_backdoors/reporting/figures/{name}.py"
 
 
 def reported(name):

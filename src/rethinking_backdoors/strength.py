@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from rethinking_backdoors.datamodels.inputs import Margins, Masks, mask_columns, mask_rows, masks_of, matched
 from rethinking_backdoors.detection.objective import strength_vector
 from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.margins.arrays import Margins, Masks, mask_columns, mask_rows, masks_of, matched
 
 # Rows of W that are in memory at a time as float64.
 _ROWS_AT_ONCE = 256

@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 from rethinking_backdoors.cli import app
 from rethinking_backdoors.datamodels import ESTIMATORS, Ridge, difference_in_means
 from rethinking_backdoors.io import write_array
+from rethinking_backdoors.margins.store import ShardWriter
+from rethinking_backdoors.margins.subsets import masks
 from rethinking_backdoors.seeds import root
-from rethinking_backdoors.training.margins import ShardWriter
-from rethinking_backdoors.training.subsets import masks
 
 M, N = 400, 40
 

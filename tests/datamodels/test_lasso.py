@@ -10,7 +10,7 @@ from rethinking_backdoors.datamodels import Lasso, pack
 from rethinking_backdoors.datamodels.backend import backend
 from rethinking_backdoors.datamodels.design import Design
 from rethinking_backdoors.datamodels.proximal import Standardised
-from rethinking_backdoors.datamodels.units import mask_deviation, raw_from_standardised, standardised_from_raw
+from rethinking_backdoors.datamodels.scaling import mask_deviation, raw_from_standardised, standardised_from_raw
 
 DEVICES = [None, "cpu"]
 

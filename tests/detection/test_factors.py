@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from rethinking_backdoors.datamodels.difference import difference_in_means
-from rethinking_backdoors.datamodels.inputs import pack
 from rethinking_backdoors.detection.factors import Factors, difference_factors, search_factors
 from rethinking_backdoors.detection.objective import objective
 from rethinking_backdoors.detection.pairs import pair_sums
 from rethinking_backdoors.detection.search import search_pairs
+from rethinking_backdoors.margins.arrays import pack
 
 
 def models(m=61, n=150, dtype=np.float16, seed=0):

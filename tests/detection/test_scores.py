@@ -5,7 +5,7 @@ from rethinking_backdoors.datamodels.difference import difference_in_means
 from rethinking_backdoors.detection.control import permuted_scores
 from rethinking_backdoors.detection.scores import detect, frequencies, ranking, scores
 from rethinking_backdoors.detection.search import Solutions
-from rethinking_backdoors.training.subsets import masks
+from rethinking_backdoors.margins.subsets import masks
 
 RULE = {"sizes": [5, 10], "restarts": 10, "starts": "random", "kept": 1.0, "self_influence": True}
 

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from test_engine import TRAINING, data, shard  # noqa: F401
 
-from rethinking_backdoors.datamodels.inputs import mask_columns
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import read_json
-from rethinking_backdoors.training import engine, margins
+from rethinking_backdoors.margins import store
+from rethinking_backdoors.margins.arrays import mask_columns
+from rethinking_backdoors.margins.store import missing, open_with_masks, shard_name
+from rethinking_backdoors.margins.subsets import masks
+from rethinking_backdoors.training import engine
 from rethinking_backdoors.training.deadline import Deadline
-from rethinking_backdoors.training.margins import missing, open_with_masks, shard_name
-from rethinking_backdoors.training.subsets import masks
 
 
 class Clock:
@@ -73,7 +74,7 @@ def test_names_of_shards():
 def test_diverged_models_are_named_and_no_reader_sees_them(tmp_path, capsys):
     rows = np.random.default_rng(0).normal(size=(6, 30)).astype(np.float16)
     rows[1, 3], rows[4] = np.nan, np.inf
-    writer = margins.ShardWriter(tmp_path / "a.npy", 6, 30, {"root": "9"})
+    writer = store.ShardWriter(tmp_path / "a.npy", 6, 30, {"root": "9"})
     writer.append(0, rows)
     assert writer.finish(10, {"alpha": 0.5, "root": "9", "settings": "s", "data": "d"}) == 16
     assert read_json(tmp_path / "a.json")["diverged"] == [11, 14]

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from rethinking_backdoors.datamodels.inputs import mask_columns
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import read_json, write_array
+from rethinking_backdoors.margins import store
+from rethinking_backdoors.margins.arrays import mask_columns
+from rethinking_backdoors.margins.subsets import masks, subset
 from rethinking_backdoors.seeds import generator
-from rethinking_backdoors.training import engine, features, margins, mlp
-from rethinking_backdoors.training.basics import device_name
-from rethinking_backdoors.training.subsets import masks, subset
+from rethinking_backdoors.training import engine, features, mlp
+from rethinking_backdoors.training.interface import device_name
 
 TRAINING = {
     "network": "mlp",
@@ -113,7 +114,7 @@ def test_what_was_trained_on_other_data_is_not_taken_up(data, tmp_path, monkeypa
 def test_a_job_killed_before_the_manifest_trains_nothing_again(data, tmp_path, monkeypatch):
     expected = shard(data, tmp_path / "expected.npy", (0, 16))
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(margins, "write_manifest", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(store, "write_manifest", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
         shard(data, tmp_path / "a.npy", (0, 16))
     assert not (tmp_path / "a.json").exists()
     calls = dying(monkeypatch)
@@ -124,10 +125,10 @@ def test_a_job_killed_before_the_manifest_trains_nothing_again(data, tmp_path, m
 
 def test_the_seconds_of_a_job_are_those_of_all_its_runs(tmp_path, monkeypatch):
     clock = [100.0]
-    monkeypatch.setattr(margins.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(store.time, "perf_counter", lambda: clock[0])
     for first, start, seconds in ((0, 100, 5), (4, 900, 7)):
         clock[0] = start
-        writer = margins.ShardWriter(tmp_path / "a.npy", 8, 30, {"root": "1"})
+        writer = store.ShardWriter(tmp_path / "a.npy", 8, 30, {"root": "1"})
         assert writer.done == first
         clock[0] += seconds
         writer.append(first, np.ones((4, 30)))
@@ -189,7 +190,7 @@ def test_a_job_killed_by_the_system_goes_on_where_it_stopped(data, tmp_path, cap
 
 def test_a_partial_file_of_other_settings_is_thrown_away(data, tmp_path, monkeypatch):
     expected = shard(data, tmp_path / "expected.npy", (0, 8))
-    writer = margins.ShardWriter(tmp_path / "a.npy", 8, 30, {"root": "another"})
+    writer = store.ShardWriter(tmp_path / "a.npy", 8, 30, {"root": "another"})
     writer.append(0, np.ones((4, 30)))
     assert (shard(data, tmp_path / "a.npy", (0, 8)) == expected).all()
 
@@ -198,7 +199,7 @@ def test_shards_are_read_back_in_the_order_of_their_models(data, tmp_path):
     whole = shard(data, tmp_path / "whole.npy", (0, 8))
     shard(data, tmp_path / "a.npy", (4, 8))
     shard(data, tmp_path / "b.npy", (0, 4))
-    drawn, values, common = margins.open_with_masks([tmp_path / "a.npy", tmp_path / "b.npy"])
+    drawn, values, common = store.open_with_masks([tmp_path / "a.npy", tmp_path / "b.npy"])
     assert (np.concatenate(values) == whole).all()
     assert (mask_columns(drawn, 0, 30) == masks(9, 0.5, range(8), 30)).all()
     assert common["models"] == list(range(8))
@@ -209,14 +210,14 @@ def test_shards_of_different_settings_are_refused(data, tmp_path):
     shard(data, tmp_path / "a.npy", (0, 4))
     shard(data, tmp_path / "b.npy", (4, 8), root=10)
     with pytest.raises(InputError, match="different settings"):
-        margins.open_shards([tmp_path / "a.npy", tmp_path / "b.npy"])
+        store.open_shards([tmp_path / "a.npy", tmp_path / "b.npy"])
 
 
 def test_shards_of_different_data_are_refused(data, tmp_path):
     shard(data, tmp_path / "a.npy", (0, 4))
     shard((255 - data[0], data[1]), tmp_path / "b.npy", (4, 8))
     with pytest.raises(InputError, match=r"a\.npy and .*b\.npy were trained on different data"):
-        margins.open_shards([tmp_path / "a.npy", tmp_path / "b.npy"])
+        store.open_shards([tmp_path / "a.npy", tmp_path / "b.npy"])
 
 
 def test_the_device_may_differ_between_shards(data, tmp_path, monkeypatch):
@@ -224,7 +225,7 @@ def test_the_device_may_differ_between_shards(data, tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "device_name", lambda device: "cuda, NVIDIA H100")
     shard(data, tmp_path / "b.npy", (4, 8))
     assert read_json(tmp_path / "b.json")["device"] == "cuda, NVIDIA H100"
-    assert margins.open_shards([tmp_path / "a.npy", tmp_path / "b.npy"])[1]["models"] == list(range(8))
+    assert store.open_shards([tmp_path / "a.npy", tmp_path / "b.npy"])[1]["models"] == list(range(8))
 
 
 def test_models_that_two_shards_hold_are_refused(data, tmp_path):
@@ -232,17 +233,17 @@ def test_models_that_two_shards_hold_are_refused(data, tmp_path):
     for path, models in zip(paths, ((0, 6), (4, 8), (8, 12)), strict=True):
         shard(data, path, models)
     with pytest.raises(InputError, match=r"a\.npy and .*b\.npy both hold the models 4 to 5"):
-        margins.open_shards(paths)
+        store.open_shards(paths)
     with pytest.raises(InputError, match="both hold the models 0 to 5"):
-        margins.open_shards([paths[0], paths[0]])
-    assert len(margins.open_shards(paths[1:])[1]["models"]) == 8
+        store.open_shards([paths[0], paths[0]])
+    assert len(store.open_shards(paths[1:])[1]["models"]) == 8
 
 
 def test_an_array_that_is_no_shard_is_named(data, tmp_path):
     shard(data, tmp_path / "a.npy", (0, 4))
     write_array(tmp_path / "w.npy", np.eye(30), {"estimator": "difference"})
     with pytest.raises(InputError, match=r"w\.npy is no shard of margins"):
-        margins.open_shards([tmp_path / "a.npy", tmp_path / "w.npy"])
+        store.open_shards([tmp_path / "a.npy", tmp_path / "w.npy"])
 
 
 def test_deployed_networks_see_the_kept_examples_only(data):

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from rethinking_backdoors.config import load
 from rethinking_backdoors.training import resnet, resnet_step
-from rethinking_backdoors.training.basics import PERFORMANCE
+from rethinking_backdoors.training.interface import PERFORMANCE
 from rethinking_backdoors.training.resnet_step import Recipe, Step, _compile
 
 SETTINGS = {key: value for key, value in load("config/cifar10.yaml")["training"].items() if key != "network"}

@@ -187,7 +187,7 @@ def test_cutout_is_that_of_the_attack():
 
 def test_streamed_batches_train_the_same_model_as_resident_ones(data, tmp_path):
     pytest.importorskip("ffcv", reason="ffcv is not installed here: the loader 'tensor' does without it")
-    from rethinking_backdoors import beton
+    from rethinking_backdoors.data import beton
 
     images, labels = data
     beton.write(tmp_path / "a.beton", images, labels)

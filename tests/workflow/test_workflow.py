@@ -176,7 +176,7 @@ ANOTHER = '''"""Figure 13: how many examples are poisoned
 
 **What to look at.** The bars.
 """
-from rethinking_backdoors.figures import style
+from rethinking_backdoors.reporting.figures import style
 from rethinking_backdoors.io import read_npz
 
 def load(files, settings):
@@ -196,7 +196,7 @@ def say(counts):
 
 def test_a_figure_is_one_file_and_one_line(copies):
     copy, run = copies
-    (copy / "src/rethinking_backdoors/figures/figure13.py").write_text(ANOTHER)
+    (copy / "src/rethinking_backdoors/reporting/figures/figure13.py").write_text(ANOTHER)
     rules, line = copy / "rules/report.smk", '    "figure13": ({"poison": first(rules.poison.output.poison)}, {}),\n'
     rules.write_text(rules.read_text().replace('    "figure11": (\n', line + '    "figure11": (\n'))
     code, text = snakemake(run, "figures/tiny/figure13.png", RESULTS / "report/figure13.html", snakefile=copy / "Snakefile")

@@ -14,8 +14,8 @@ from torch.nn import functional
 from rethinking_backdoors.config import load, training_of
 from rethinking_backdoors.seeds import generator
 from rethinking_backdoors.training import resnet, resnet_training
-from rethinking_backdoors.training.basics import device_name
 from rethinking_backdoors.training.engine import train_shard
+from rethinking_backdoors.training.interface import device_name
 from rethinking_backdoors.training.resnet_step import Recipe, Step, cut_out, to_unit
 
 ROOT = Path(__file__).parents[2]

@@ -12,12 +12,12 @@ from gpu.plan import ROOT, SHARD
 from gpu.stretch import RECORD, unpack
 from rethinking_backdoors.config import load
 from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.evaluation.metrics import auroc
+from rethinking_backdoors.evaluation.tables import COLUMNS, summarize
 from rethinking_backdoors.io import read_array, read_json, read_npz, write_array, write_text
-from rethinking_backdoors.metrics import auroc
+from rethinking_backdoors.margins.store import open_shards, open_with_masks, shard_name
+from rethinking_backdoors.reporting.verification import published, verdicts
 from rethinking_backdoors.strength import measured
-from rethinking_backdoors.tables import COLUMNS, summarize
-from rethinking_backdoors.training.margins import open_shards, open_with_masks, shard_name
-from rethinking_backdoors.verification import published, verdicts
 
 MEASURED = ("clean_accuracy", "poisoned_accuracy", "asr", "target_class_accuracy")
 

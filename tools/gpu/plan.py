@@ -13,13 +13,13 @@ from rethinking_backdoors.attacks import registry
 from rethinking_backdoors.attacks.poisoning import poisoned_set, write_poison
 from rethinking_backdoors.config import attack_of, canonical, check, experiments, load
 from rethinking_backdoors.errors import InputError
-from rethinking_backdoors.evaluation import outcome, retrain
+from rethinking_backdoors.evaluation.retraining import outcome, retrain
 from rethinking_backdoors.experiment import Experiment
 from rethinking_backdoors.io import read_npz, write_json
+from rethinking_backdoors.margins.store import missing, shard_name
+from rethinking_backdoors.margins.subsets import subset
 from rethinking_backdoors.training.deadline import Deadline
 from rethinking_backdoors.training.engine import train_deployed, train_shard
-from rethinking_backdoors.training.margins import missing, shard_name
-from rethinking_backdoors.training.subsets import subset
 
 ROOT = Path(__file__).parents[2]
 SHARD = 25  # models: few enough that little is lost with the machine

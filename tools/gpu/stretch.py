@@ -8,7 +8,7 @@ from typing import Any
 
 from gpu.plan import Piece, Plan
 from rethinking_backdoors.io import atomic, read_json, write_json
-from rethinking_backdoors.training.basics import device_name
+from rethinking_backdoors.training.interface import device_name
 
 # What may come back from such a machine: so many files of so many bytes; one of them is the record.
 FILES, BYTES = 8, 16 * 2**20

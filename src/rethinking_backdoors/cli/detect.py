@@ -82,7 +82,7 @@ def detect(
         facts |= {"score": "higher is more suspicious; counts of solutions, each over its size", "sizes": _by_size(found)}
         write_json(out.with_suffix(".json"), {**facts, "seconds": round(time.perf_counter() - started, 1)})
         if figure is not None:
-            from rethinking_backdoors.figures import scores, style
+            from rethinking_backdoors.reporting.figures import scores, style
 
             style.save(scores.draw(result["score"], matrix, order, len(flagged)), figure)
         if sys.stdout.isatty():

@@ -13,7 +13,7 @@ from rethinking_backdoors.cli.common import TRAIN_ROWS, load_array, one_sentence
 from rethinking_backdoors.datamodels import ESTIMATORS, PackedMasks, estimator_of, fit_with_fidelity
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import write_array
-from rethinking_backdoors.training.margins import open_with_masks
+from rethinking_backdoors.margins.store import open_with_masks
 
 Estimator = StrEnum("Estimator", {name: name for name in ESTIMATORS})
 

@@ -111,8 +111,8 @@ def _models(
     Args:
         parts: the first and the end of the models, and how many a shard holds.
     """
+    from rethinking_backdoors.margins.store import missing, shard_name
     from rethinking_backdoors.training.engine import train_shard
-    from rethinking_backdoors.training.margins import missing, shard_name
 
     (images, labels, extractor), (span, size) = data, parts
     folder = out / f"alpha{alpha}" / "margins"

@@ -11,9 +11,9 @@ import numpy as np
 from rethinking_backdoors.datamodels.base import Datamodel, predict
 from rethinking_backdoors.datamodels.difference import DifferenceInMeans, difference_in_means
 from rethinking_backdoors.datamodels.held_out import fidelity, fit_with_fidelity
-from rethinking_backdoors.datamodels.inputs import Margins, Masks, PackedMasks, pack
 from rethinking_backdoors.datamodels.lasso import Lasso
 from rethinking_backdoors.datamodels.ridge import Ridge
+from rethinking_backdoors.margins.arrays import Margins, Masks, PackedMasks, pack
 
 __all__ = [
     "ESTIMATORS",

@@ -6,8 +6,8 @@ from typing import Self
 
 import numpy as np
 
-from rethinking_backdoors.datamodels.inputs import Margins, Masks, mask_columns
 from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.margins.arrays import Margins, Masks, mask_columns
 
 # Targets whose margins are in memory at a time, as float32.
 _TARGETS_AT_ONCE = 4096

@@ -3,9 +3,9 @@
 import numpy as np
 
 from rethinking_backdoors.datamodels.backend import Array, Host
-from rethinking_backdoors.datamodels.inputs import Masks, PackedMasks, mask_columns
 from rethinking_backdoors.datamodels.overlaps import overlaps, padded, words
 from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.margins.arrays import Masks, PackedMasks, mask_columns
 
 # Up to this many examples the masks are unpacked to float32 once (4 m n bytes); above, in parts of this size for each product.
 # In float64 half as many.

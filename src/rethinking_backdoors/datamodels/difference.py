@@ -8,8 +8,8 @@ import numpy as np
 from rethinking_backdoors.datamodels.backend import Host, backend
 from rethinking_backdoors.datamodels.base import Datamodel, centred_blocks
 from rethinking_backdoors.datamodels.design import Design
-from rethinking_backdoors.datamodels.inputs import Margins, Masks, mask_columns, matched
 from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.margins.arrays import Margins, Masks, mask_columns, matched
 
 CENTRINGS = ("target", "group", "model")
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from rethinking_backdoors.datamodels.base import Datamodel, predict
-from rethinking_backdoors.datamodels.inputs import Margins, Masks, mask_rows, matched
 from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.margins.arrays import Margins, Masks, mask_rows, matched
 
 _TARGETS_AT_ONCE = 1024
 # One model in so many is held out.

@@ -9,9 +9,9 @@ from rethinking_backdoors.datamodels.backend import Array, Device, Host, backend
 from rethinking_backdoors.datamodels.base import Datamodel, centred_blocks
 from rethinking_backdoors.datamodels.descent import Descent
 from rethinking_backdoors.datamodels.design import Design
-from rethinking_backdoors.datamodels.inputs import Margins, Masks, mask_columns, mask_rows, matched
-from rethinking_backdoors.datamodels.units import mask_deviation, standardised_from_raw
+from rethinking_backdoors.datamodels.scaling import mask_deviation, standardised_from_raw
 from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.margins.arrays import Margins, Masks, mask_columns, mask_rows, matched
 
 # A target's path ends after this many penalties in a row that predict no better.
 _PATIENCE = 3

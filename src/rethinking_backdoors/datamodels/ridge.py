@@ -8,9 +8,9 @@ import numpy as np
 from rethinking_backdoors.datamodels.backend import Array, Device, Host, backend
 from rethinking_backdoors.datamodels.base import Datamodel, centred_blocks
 from rethinking_backdoors.datamodels.design import Design
-from rethinking_backdoors.datamodels.inputs import Margins, Masks, matched
 from rethinking_backdoors.datamodels.spectrum import Spectrum, along_left, lanczos
 from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.margins.arrays import Margins, Masks, matched
 from rethinking_backdoors.seeds import generator
 
 # Up to this size of the Gram matrix its eigenvalues are computed; above, 24 + 8 random vectors stand for all targets and for the

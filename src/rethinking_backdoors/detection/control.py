@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from rethinking_backdoors.datamodels.inputs import Margins, Masks, mask_rows
 from rethinking_backdoors.detection.scores import detect
+from rethinking_backdoors.margins.arrays import Margins, Masks, mask_rows
 from rethinking_backdoors.seeds import generator
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from rethinking_backdoors.datamodels.inputs import Margins, Masks, mask_columns, matched
 from rethinking_backdoors.detection.ascent import BLOCK, best_swap, enter, steepest, swap, total
 from rethinking_backdoors.detection.pairs import LISTED, list_lowest, value
 from rethinking_backdoors.detection.search import TOLERANCE, Solutions, check, start
 from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.margins.arrays import Margins, Masks, mask_columns, matched
 from rethinking_backdoors.seeds import generator
 
 _COLUMNS_AT_ONCE, _ROWS_AT_ONCE = 512, 16

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 
 from rethinking_backdoors.io import digest, digest_arrays
+from rethinking_backdoors.margins.store import ShardWriter
+from rethinking_backdoors.margins.subsets import percent, subset
 from rethinking_backdoors.seeds import generator
-from rethinking_backdoors.training.basics import PERFORMANCE, Models, Trainer, device_name
 from rethinking_backdoors.training.deadline import Deadline
 from rethinking_backdoors.training.features import Extractor, extract
-from rethinking_backdoors.training.kinds import trainer
-from rethinking_backdoors.training.margins import ShardWriter
+from rethinking_backdoors.training.interface import PERFORMANCE, Models, Trainer, device_name
 from rethinking_backdoors.training.progress import Progress
-from rethinking_backdoors.training.subsets import percent, subset
+from rethinking_backdoors.training.registry import trainer
 
 
 def train_shard(

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from rethinking_backdoors.seeds import generator
-from rethinking_backdoors.training.basics import Models
-from rethinking_backdoors.training.kinds import trainer
+from rethinking_backdoors.training.interface import Models
+from rethinking_backdoors.training.registry import trainer
 
 
 class Learner:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rethinking_backdoors.training.basics import batches, margin, triangle
+from rethinking_backdoors.training.interface import batches, margin, triangle
 
 # Small enough that the hidden layer of a block of models stays in the processor's cache.
 _EVALUATED_AT_ONCE = 256

@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 
 from rethinking_backdoors.training import resnet
-from rethinking_backdoors.training.basics import on_device
+from rethinking_backdoors.training.interface import on_device
 
 # Enough to fill a GPU; on a processor, few enough that the activations (9 MB an image in the first layers) stay small.
 _EVALUATED_AT_ONCE = {"cuda": 2500, "cpu": 100}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rethinking_backdoors.training.basics import batches, margin, on_device, triangle
+from rethinking_backdoors.training.interface import batches, margin, on_device, triangle
 from rethinking_backdoors.training.resnet_step import Recipe, Step
 
 

@@ -1,0 +1,174 @@
+"""The margins store: one file a shard of models, appended to block by block, complete or absent."""
+
+import os
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import atomic, digest, read_array, read_json, write_json, write_manifest
+from rethinking_backdoors.margins.subsets import masks
+
+if TYPE_CHECKING:
+    from rethinking_backdoors.margins.arrays import PackedMasks
+
+# Masks that are unpacked at a time.
+_MODELS_AT_ONCE = 1000
+# What the manifests of all shards of one setting share; beside it each names its own `models`, first and end.
+_SHARED = ("root", "alpha", "settings", "data")
+
+
+class ShardWriter:
+    """Collects the margins of one shard's models; what a killed job had written is taken up again.
+
+    Rows go to ``<path>.partial``; a fingerprint of its settings lies beside it, so that rows of other settings are never mixed
+    in, with the seconds that the rows took. ``finish`` makes the final file, which therefore appears only complete.
+
+    Attributes:
+        seconds: of work from the writer's making to its last row, earlier runs included.
+    """
+
+    def __init__(self, path: str | Path, models: int, n: int, settings: dict[str, Any]):
+        self.path, self.models, self.n, self.settings = Path(path), models, n, settings
+        self.partial = self.path.with_suffix(".partial")
+        self._tag = self.path.with_suffix(".partial.json")
+        self._fingerprint, self.seconds, self._since = digest({**settings, "n": n}), 0.0, time.perf_counter()
+        tag = read_json(self._tag) if self.partial.exists() and self._tag.exists() else {}
+        if tag.get("settings") == self._fingerprint:
+            self.seconds = tag["seconds"]
+        else:
+            self.partial.parent.mkdir(parents=True, exist_ok=True)
+            self.partial.write_bytes(b"")
+            self._write_tag()
+
+    @property
+    def done(self) -> int:
+        """How many models' rows are safely stored (a row that was cut off does not count)."""
+        return self.partial.stat().st_size // (2 * self.n)
+
+    def append(self, first: int, rows: np.ndarray) -> None:
+        """Stores rows (models, n), the first of which is the shard's model number ``first``; later rows are overwritten."""
+        with open(self.partial, "r+b") as file:
+            file.truncate(first * 2 * self.n)
+            file.seek(0, os.SEEK_END)
+            file.write(np.ascontiguousarray(rows[: self.models - first], dtype=np.float16).tobytes())
+        now = time.perf_counter()
+        self.seconds, self._since = self.seconds + now - self._since, now
+        self._write_tag()
+
+    def finish(self, first: int, manifest: dict[str, Any]) -> int:
+        """Turns the partial file into the array (models, n) float16 with its manifest; after a kill it can be called again.
+
+        The manifest gets ``models``, [first, end], and ``diverged``, those of them whose margins are not all finite; every reader
+        leaves them out. Fewer models than planned make a file that is called by its range; none make no file.
+
+        Returns:
+            The end.
+        """
+        rows = np.fromfile(self.partial, dtype=np.float16, count=self.done * self.n).reshape(-1, self.n)
+        end, path = first + len(rows), self.path
+        if len(rows) < self.models:
+            path = path.with_name(f"{shard_name((first, end))}.npy")
+        if diverged := [first + int(row) for row in np.flatnonzero(~np.isfinite(rows).all(1))]:
+            print(f"models whose margins are not finite, left out of every fit: {', '.join(map(str, diverged))}", flush=True)
+        if len(rows):
+            with atomic(path) as temporary, open(temporary, "wb") as file:
+                np.save(file, rows)
+            write_manifest(path, {"models": [first, end], "diverged": diverged, **manifest})
+        self.partial.unlink()
+        self._tag.unlink()
+        return end
+
+    def _write_tag(self) -> None:
+        write_json(self._tag, {"settings": self._fingerprint, "seconds": self.seconds})
+
+
+def shard_name(models: tuple[int, int], size: int | None = None) -> str:
+    """What the file of some models is called: shards of ``size`` models from a multiple of it on by number, others by range."""
+    first, end = models
+    return f"{first // size:05d}" if size and end - first == size and first % size == 0 else f"{first:06d}-{end:06d}"
+
+
+def missing(folder: str | Path, models: tuple[int, int], size: int) -> list[tuple[int, int]]:
+    """The ranges of models between models[0] and models[1] that no whole shard in the folder has, cut at multiples of ``size``.
+
+    Raises:
+        InputError: a shard is damaged. A file without its manifest is what a kill left behind, and is made again.
+    """
+    there = np.zeros(models[1], dtype=bool)
+    for manifest in sorted(Path(folder).glob("*.json")):
+        if (path := manifest.with_suffix(".npy")).exists():
+            there[slice(*_read_shard(path).manifest["models"])] = True
+    cuts = sorted({*models, *range(-(-models[0] // size) * size, models[1], size)})
+    cuts = sorted({*cuts, *(i for i in range(models[0] + 1, models[1]) if there[i] != there[i - 1])})
+    return [(first, end) for first, end in pairwise(cuts) if not there[first]]
+
+
+def open_shards(paths: Sequence[str | Path]) -> tuple[list[np.ndarray], dict[str, Any]]:
+    """The shards of one setting in the order of their models, without those that diverged.
+
+    Returns:
+        Margins (models, n) float16 of each shard, memory-mapped, and what the manifests share, with ``models`` the (m,) list of
+        model indices.
+
+    Raises:
+        InputError: a shard is damaged or none at all, or the shards do not belong together.
+    """
+    shards = sorted((_read_shard(path) for path in paths), key=lambda shard: shard.manifest["models"])
+    for shard in shards[1:]:
+        _check_same(shards[0], shard)
+    for one, following in pairwise(shards):
+        _check_apart(one, following)
+    models = [index for shard in shards for index in shard.models]
+    return [shard.rows for shard in shards], {**{key: shards[0].manifest[key] for key in _SHARED}, "models": models}
+
+
+class _Shard(NamedTuple):
+    path: str | Path
+    rows: np.ndarray
+    models: list[int]
+    manifest: dict[str, Any]
+
+
+def _read_shard(path: str | Path) -> _Shard:
+    """Refuses arrays of other kinds, and shards of a version that did not note its data."""
+    rows, manifest = read_array(path)
+    if missing := [key for key in ("models", *_SHARED) if key not in manifest]:
+        raise InputError(f"{path} is no shard of margins, or an old one: its manifest lacks {', '.join(missing)}; make it again.")
+    models, diverged = range(*manifest["models"]), set(manifest.get("diverged", []))
+    kept = [row for row, index in enumerate(models) if index not in diverged]
+    return _Shard(path, rows[kept] if diverged else rows, [models[row] for row in kept], manifest)
+
+
+def _check_same(one: _Shard, other: _Shard) -> None:
+    """Whether two shards are of one setting and one training set."""
+    differing = {key for key in _SHARED if one.manifest[key] != other.manifest[key]}
+    if differing == {"data"}:
+        raise InputError(
+            f"The shards {one.path} and {other.path} were trained on different data (another attack, or an adversary or features "
+            "made anew on another machine): make them again on one machine."
+        )
+    if differing:
+        raise InputError(f"The shards {one.path} and {other.path} come from different settings: make them again.")
+
+
+def _check_apart(one: _Shard, following: _Shard) -> None:
+    """Whether two shards, the second of which begins no earlier, have no model in common."""
+    (_, end), (first, last) = one.manifest["models"], following.manifest["models"]
+    if first < end:
+        both = f"{first} to {min(end, last) - 1}"
+        raise InputError(f"The shards {one.path} and {following.path} both hold the models {both}: leave one of them out.")
+
+
+def open_with_masks(paths: Sequence[str | Path]) -> tuple["PackedMasks", list[np.ndarray], dict[str, Any]]:
+    """The masks of all models (m, n), drawn again from their seeds; otherwise as ``open_shards``."""
+    from rethinking_backdoors.margins.arrays import pack  # only here: it loads scipy
+
+    shards, common = open_shards(paths)
+    models, n = common["models"], shards[0].shape[1]
+    parts = (models[start : start + _MODELS_AT_ONCE] for start in range(0, len(models), _MODELS_AT_ONCE))
+    return pack(masks(int(common["root"]), common["alpha"], part, n) for part in parts), shards, common

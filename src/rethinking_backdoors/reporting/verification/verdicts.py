@@ -1,0 +1,142 @@
+"""A verdict on every published number: `reproduced`, `differs`, `not comparable` or `not run`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rethinking_backdoors.evaluation.tables import interval
+from rethinking_backdoors.reporting.verification.published import Number, numbers
+
+VERDICTS = ("reproduced", "differs", "not comparable", "not run")
+STAGES = ("attack", "datamodel", "detection")
+COLUMNS = [
+    "where",
+    "table",
+    "experiment",
+    "row",
+    "column",
+    "published",
+    "ours",
+    "low",
+    "high",
+    "seeds",
+    "tolerance",
+    "verdict",
+    "note",
+]
+Difference = tuple[str, Any, Any]
+
+
+def verify(published: dict[str, Any], config: dict[str, Any], tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """One line for each published number, whatever was run.
+
+    Args:
+        published: see ``published.read``. config: the configuration of the run.
+        tables: by name ("table1", "figure7"), with experiment, row, column, value, low, high, seeds.
+    """
+    cells = {
+        (name, line.experiment, line.row, line.column): (line.value, line.low, line.high, line.seeds)
+        for name, table in tables.items()
+        for line in table.itertuples()
+    }
+    return pd.DataFrame([_line(number, published, config, cells) for number in numbers(published)], columns=COLUMNS)
+
+
+def means(seeds: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Tables with intervals from the numbers of every seed (table, experiment, row, column, seed, value), by name."""
+    lines = []
+    for key, cell in seeds.groupby(["table", "experiment", "row", "column"], sort=False):
+        lines.append((*key, *np.round(interval(cell["value"].to_numpy()), 6), len(cell)))
+    whole = pd.DataFrame(lines, columns=["table", "experiment", "row", "column", "value", "low", "high", "seeds"])
+    return {str(name): part.drop(columns="table") for name, part in whole.groupby("table")}
+
+
+def _line(number: Number, published: dict[str, Any], config: dict[str, Any], cells: dict[tuple, tuple]) -> tuple:
+    """One line of the table."""
+    at = (number.table, number.experiment, number.row)
+    value, low, high, seeds = cells.get((*at, our_column(number, config)), (np.nan, np.nan, np.nan, 0))
+    verdict, note = judge(number, published, config, (value, low, high))
+    said = "; ".join(filter(None, [note, number.note]))
+    return (number.where, *at, number.column, number.value, value, low, high, seeds, number.tolerance, verdict, said)
+
+
+def our_column(number: Number, config: dict[str, Any]) -> str | None:
+    """The column of our tables that holds the same quantity; None if no models were trained at the number's subset fraction."""
+    name = "auroc_scores" if number.table == "table4" else number.column
+    if number.alpha is None:
+        return name
+    percents = our_percents(config).get(number.experiment, [])
+    if number.alpha not in percents:
+        return None
+    # Scores are those of the last fraction, everything else of the first; other fractions are named.
+    plain = percents[-1] if number.table == "table4" else percents[0]
+    return name if number.alpha == plain else f"{name}_alpha{number.alpha}"
+
+
+def our_percents(config: dict[str, Any]) -> dict[int, list[int]]:
+    """The subset fractions of every experiment in percent."""
+    return {entry["experiment"]: [round(100 * alpha) for alpha in entry["alphas"]] for entry in config["experiments"]}
+
+
+def judge(number: Number, published: dict[str, Any], config: dict[str, Any], ours: tuple[float, float, float]) -> tuple[str, str]:
+    """Verdict and note on ours (value, low, high; NaN where there is none)."""
+    value, low, _ = ours
+    if np.isnan(value):
+        return "not run", ""
+    if differing := differences(published["settings"], published, config, number.experiment, number.stage):
+        return "not comparable", "other settings: " + ", ".join(name for name, _, _ in differing)
+    if number.tolerance is None:
+        return "not comparable", published["kinds"][number.kind]["reason"]
+    notes = [f"{name} {given}, {paper} in the paper" for name, paper, given in noted(published, config, number.stage)]
+    notes += [published["unstated"]["says"]] if number.row in published["unstated"]["rows"] else []
+    notes += ["one seed, no interval"] if np.isnan(low) else []
+    verdict = "reproduced" if distance(number.value, number.tolerance, ours) <= number.tolerance else "differs"
+    return verdict, "; ".join(notes)
+
+
+def distance(published: float, tolerance: float, ours: tuple[float, float, float]) -> float:
+    """From the published value to the nearest point of our interval, which counts for at most one tolerance on either side."""
+    value, low, high = ours
+    low, high = (value, value) if np.isnan(low) else (max(low, value - tolerance), min(high, value + tolerance))
+    # Ten digits: a distance that equals the tolerance but for rounding is within it.
+    return round(max(published - high, low - published, 0.0), 10)
+
+
+def differences(
+    settings: dict[str, Any], published: dict[str, Any], config: dict[str, Any], experiment: int, stage: str
+) -> list[Difference]:
+    """Where the configuration differs from the paper in what a number of this stage depends on: name, the paper's, ours."""
+    found = []
+    for part in STAGES[: STAGES.index(stage) + 1]:
+        found += _compare(settings.get(part, {}), config)
+    return found + _of_experiment(published, config, experiment, stage)
+
+
+def noted(published: dict[str, Any], config: dict[str, Any], stage: str) -> list[Difference]:
+    """Differences that do not forbid a comparison but are said beside it."""
+    parts = STAGES[: STAGES.index(stage) + 1]
+    return [difference for part in parts for difference in _compare(published["noted"].get(part, {}), config)]
+
+
+def _compare(paper: Any, given: Any, name: str = "") -> Iterator[Difference]:
+    """Leaf by leaf what differs between nested settings; only what ``paper`` names."""
+    if isinstance(paper, dict):
+        for key, value in paper.items():
+            inner = given.get(key) if isinstance(given, dict) else None
+            yield from _compare(value, inner, f"{name}.{key}" if name else key)
+    elif paper != given:
+        yield name, paper, given
+
+
+def _of_experiment(published: dict[str, Any], config: dict[str, Any], number: int, stage: str) -> list[Difference]:
+    """Differences in the attack of one experiment, and in the share removed where that matters."""
+    ours = next((entry for entry in config["experiments"] if entry["experiment"] == number), {})
+    paper = published["experiments"][number]
+    names = ["attack", "poisoned"] + ["removed"] * (stage == "detection")
+    found = [(name, paper[name], ours.get(name)) for name in names if paper[name] != ours.get(name)]
+    if published["triggers"][paper["trigger"]] != config["triggers"].get(ours.get("trigger")):
+        same_name = ours.get("trigger") == paper["trigger"]
+        found.append(("trigger", paper["trigger"], "other pixels" if same_name else ours.get("trigger")))
+    return found
