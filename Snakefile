@@ -23,7 +23,7 @@ from rethinking_backdoors.config import (
     check,
     count_of,
     experiments,
-    rules_of,
+    detectors_of,
     suspected,
     tabled,
     target_class,
@@ -59,11 +59,11 @@ for library in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
 # glibc keeps freed arrays of up to 32 MB (its maximum) for the next ones, instead of faulting them in again page by page.
 os.environ.update(MALLOC_MMAP_THRESHOLD_=str(2**25), MALLOC_TRIM_THRESHOLD_=str(2**28))
 
-DATASET, SEEDS, RULES = config["dataset"], config["seeds"], list(config["rules"])
+DATASET, SEEDS, DETECTORS = config["dataset"], config["seeds"], list(config["detectors"])
 EXPERIMENTS = tabled(config)
 ATTACKED = attacked(EXPERIMENTS)
 BASELINES = config.get("defenses", {})
-DEFENSES = ["none", *BASELINES, *RULES]
+DEFENSES = ["none", *BASELINES, *DETECTORS]
 COMPARISONS = config.get("comparisons", {})
 TABLES = ["table1", "table2", "table3", "table4", "table6", "defenses"]
 
@@ -94,7 +94,7 @@ wildcard_constraints:
     seed=r"\d+",
     alpha=r"\d+",
     shard=r"\d{5}",
-    detector="|".join(RULES),
+    detector="|".join(DETECTORS),
     defense="|".join(DEFENSES),
     comparison="|".join(COMPARISONS) or "none",
 
@@ -113,7 +113,7 @@ rule all:
         planned(rules.strength.output, ATTACKED),
         planned([BETON] if config["loader"] == "ffcv" else [], EXPERIMENTS),
         planned([REMOVED, SUSPICION, REPRESENTATIONS], EXPERIMENTS),
-        planned([REMOVED], EXPERIMENTS, defense=RULES),
+        planned([REMOVED], EXPERIMENTS, defense=DETECTORS),
         planned([RETRAINED], EXPERIMENTS, defense=DEFENSES),
 
 

@@ -32,7 +32,7 @@ from rethinking_backdoors.seeds import generator
 SIZES = [10 * 2**power for power in range(10)]
 RESTARTS = 1000
 # What is compared with ten restarts of the released rule on planted blocks: restarts, and whether they escape.
-WAYS = {"ours": (10, False), "ours, 50 restarts": (50, False), "ours, escaping": (10, True)}
+WAYS = {"paper": (10, False), "paper, 50 restarts": (50, False), "paper, escaping": (10, True)}
 
 
 def options() -> argparse.Namespace:

@@ -62,7 +62,7 @@ rule baseline:
 
 
 rule defend:
-    """Removes the examples with the highest scores of a rule."""
+    """Removes the examples with the highest scores of a detector."""
     input:
         detection=lambda w: detection_of(w, rules.detect.output.detection),
         manifest=lambda w: detection_of(w, rules.detect.output.manifest),
@@ -73,7 +73,7 @@ rule defend:
     benchmark:
         "results/{dataset}/benchmarks/defend/exp{experiment}-seed{seed}-{defense}.tsv"
     wildcard_constraints:
-        defense="|".join(RULES),
+        defense="|".join(DETECTORS),
     conda:
         "../environment.yml"
     params:

@@ -16,7 +16,7 @@ rule detect:
         gpu=int(config["device"] != "cpu"),
         mem_mb=search_memory,
     params:
-        rule=lambda w: rules_of(config, int(w.experiment))[w.detector],
+        settings=lambda w: detectors_of(config, int(w.experiment))[w.detector],
         device=config["device"],
     script:
         "../scripts/detect.py"
@@ -30,7 +30,7 @@ rule control:
     input:
         margins=margins_of,
     output:
-        expand(CONTROL, detector=RULES, allow_missing=True),
+        expand(CONTROL, detector=DETECTORS, allow_missing=True),
     log:
         "results/{dataset}/logs/control/exp{experiment}-seed{seed}-alpha{alpha}.log",
     benchmark:
@@ -43,7 +43,7 @@ rule control:
     params:
         estimator=config["estimator"],
         device=config["device"],
-        rules=lambda w: rules_of(config, int(w.experiment)),
+        detectors=lambda w: detectors_of(config, int(w.experiment)),
         permutations=lambda w: config["controls"]["permutations"] if int(w.experiment) in EXPERIMENTS else 1,
     script:
         "../scripts/control.py"

@@ -30,7 +30,7 @@ rule evidence:
         strength=rules.strength.output.strength,
         rivals=rules.strength.output.rivals,
         weights=rules.datamodel.output.weights,
-        detection=expand(rules.detect.output.detection, detector=RULES, allow_missing=True),
+        detection=expand(rules.detect.output.detection, detector=DETECTORS, allow_missing=True),
     output:
         "results/{dataset}/exp{experiment}/seed{seed}/alpha{alpha}/evidence.csv",
     log:
@@ -46,7 +46,7 @@ rule evidence:
 
 
 rule numbers:
-    """Every number of one seed. Files are ordered by experiment, subset fraction, and rule or defense."""
+    """Every number of one seed. Files are ordered by experiment, subset fraction, and detector or defense."""
     input:
         images=rules.images.output.images,
         poison=lambda w: planned(rules.poison.output.poison, EXPERIMENTS, seed=w.seed),
@@ -69,7 +69,7 @@ rule numbers:
         attacked=list(ATTACKED),
         defenses=DEFENSES,
         baselines=list(BASELINES),
-        rules=RULES,
+        detectors=DETECTORS,
         target_class={e: target_class(config, e) for e in EXPERIMENTS},
     script:
         "../scripts/numbers.py"

@@ -11,7 +11,7 @@ FIGURES = {
     "figure2": (
         {
             "table": rules.figure2_table.output.table,
-            "pictures": single(rules.moved.output.pictures, seed=SEEDS[0]),
+            "pictures": single(rules.plausible.output.pictures, seed=SEEDS[0]),
             "source": SOURCE,
         },
         {},
@@ -38,14 +38,14 @@ FIGURES = {
             "suspicion": planned(SUSPICION, ATTACKED),
             "detection": at(-1, rules.detect.output.detection),
         },
-        {"target_class": {e: target_class(config, e) for e in ATTACKED}, "baselines": list(BASELINES), "rules": RULES},
+        {"target_class": {e: target_class(config, e) for e in ATTACKED}, "baselines": list(BASELINES), "detectors": DETECTORS},
     ),
     "figure12": ({"table": rules.tables.output.tables[TABLES.index("table6")]}, {}),
 }
 # Figure 10 with the full grid is made on request.
 ABSENT = {"figure10_full", *["figure2"] * (not UNPLANTED), *["figure10"] * (not COMPARED)}
 DRAWN = [name for name in FIGURES if name not in ABSENT]
-PICTURE, FOUND = "figures/{dataset}/{figure}.png", "results/{dataset}/findings/{figure}.txt"
+PICTURE, FINDINGS = "figures/{dataset}/{figure}.png", "results/{dataset}/findings/{figure}.txt"
 
 for name, (files, settings) in FIGURES.items():
 
@@ -57,7 +57,7 @@ for name, (files, settings) in FIGURES.items():
         output:
             png=f"figures/{{dataset}}/{name}.png",
             pdf=f"figures/{{dataset}}/{name}.pdf",
-            found=f"results/{{dataset}}/findings/{name}.txt",
+            findings=f"results/{{dataset}}/findings/{name}.txt",
         log:
             f"results/{{dataset}}/logs/{name}/all.log",
         benchmark:
@@ -73,7 +73,7 @@ for name, (files, settings) in FIGURES.items():
 
 
 rule verification:
-    """Did it replicate? Every published number beside ours, and the paper's claims."""
+    """Did it replicate? Every published number beside the measured ones, and the paper's claims."""
     input:
         published=f"{HERE}/config/published.yaml",
         tables=rules.tables.output.tables,
@@ -90,10 +90,10 @@ rule verification:
     conda:
         "../environment.yml"
     params:
-        # What of the configuration decides whether a number of ours can be compared with the paper's.
+        # What of the configuration decides whether a measured number can be compared with the paper's.
         settings={
             key: config[key]
-            for key in ("dataset", "images", "training", "models", "estimator", "rules", "triggers", "experiments", "seeds")
+            for key in ("dataset", "images", "training", "models", "estimator", "detectors", "triggers", "experiments", "seeds")
         },
     script:
         "../scripts/verification.py"
@@ -105,7 +105,7 @@ rule summary:
         tables=rules.tables.output.tables,
         more=COMPARED[:1],
         captions=[caption_of(name) for name in [*TABLES, *DRAWN]],
-        found=expand(FOUND, figure=DRAWN, allow_missing=True),
+        findings=expand(FINDINGS, figure=DRAWN, allow_missing=True),
         source=SOURCE,
     output:
         "results/{dataset}/summary.md",
@@ -185,7 +185,7 @@ rule pages:
     input:
         shown=[reported(name) for name in REPORTED],
         captions=[caption_of(name) for name in REPORTED],
-        found=expand(FOUND, figure=DRAWN, dataset=DATASET),
+        findings=expand(FINDINGS, figure=DRAWN, dataset=DATASET),
         source=single(SOURCE, dataset=DATASET),
     output:
         pages=[in_report(name) for name in REPORTED],

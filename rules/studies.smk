@@ -40,7 +40,7 @@ rule comparison_table:
 
 # Figure 2 (paper, section 2.1): what a plausible object and a piece of a natural image move, and whether detection flags the object.
 # The images with the object, their models, datamodels and scores are made by the rules of every other experiment.
-rule moved:
+rule plausible:
     """Networks trained with the object on more and more images, and without; tested with the object and with the pattern."""
     input:
         images=rules.images.output.images,
@@ -49,9 +49,9 @@ rule moved:
         rows="results/{dataset}/figure2/seed{seed}.csv",
         pictures="results/{dataset}/figure2/seed{seed}.npz",
     log:
-        "results/{dataset}/logs/moved/seed{seed}.log",
+        "results/{dataset}/logs/plausible/seed{seed}.log",
     benchmark:
-        "results/{dataset}/benchmarks/moved/seed{seed}.tsv"
+        "results/{dataset}/benchmarks/plausible/seed{seed}.tsv"
     conda:
         "../environment.yml"
     resources:
@@ -68,13 +68,13 @@ rule moved:
         models=config["deployed"]["models"],
         device=config["device"],
     script:
-        "../scripts/moved.py"
+        "../scripts/plausible.py"
 
 
 rule figure2_table:
     """The numbers of Figure 2, with those of the detection of the object."""
     input:
-        moved=expand(rules.moved.output.rows, seed=SEEDS, allow_missing=True),
+        effects=expand(rules.plausible.output.rows, seed=SEEDS, allow_missing=True),
         images=expand(rules.images.output.images, seed=SEEDS, allow_missing=True),
         poison=lambda w: planned(rules.poison.output.poison, UNPLANTED),
         weights=lambda w: planned(rules.datamodel.output.weights, UNPLANTED),
@@ -90,7 +90,7 @@ rule figure2_table:
     params:
         removed=lambda w: PLANNED[UNPLANTED[0]]["removed"],
         target_class=lambda w: target_class(config, UNPLANTED[0]),
-        rules=RULES,
+        detectors=DETECTORS,
         seeds=SEEDS,
     script:
         "../scripts/figure2_table.py"

@@ -7,6 +7,6 @@ with job(snakemake.log[0], snakemake.params.device):
     params = snakemake.params
     masks, margins, common = open_with_masks(snakemake.input.margins)
     estimator, root = weights_of(params.estimator, params.device), int(common["root"])
-    scores = permuted_scores(masks, margins, estimator, params.rules, params.permutations, root, params.device)
-    for rule, path in zip(params.rules, snakemake.output, strict=True):
-        write_npz(path, score=scores[rule])
+    scores = permuted_scores(masks, margins, estimator, params.detectors, params.permutations, root, params.device)
+    for detector, path in zip(params.detectors, snakemake.output, strict=True):
+        write_npz(path, score=scores[detector])

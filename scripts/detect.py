@@ -4,6 +4,6 @@ from rethinking_backdoors.io import job, read_array, write_manifest, write_npz
 with job(snakemake.log[0], snakemake.params.device):
     params, path = snakemake.params, snakemake.output.detection
     matrix, manifest = read_array(snakemake.input.weights)
-    write_npz(path, **detect(matrix, params.rule, int(manifest["root"]), params.device))
-    facts = {"rule": snakemake.wildcards.detector, "settings": params.rule}
+    write_npz(path, **detect(matrix, params.settings, int(manifest["root"]), params.device))
+    facts = {"detector": snakemake.wildcards.detector, "settings": params.settings}
     write_manifest(path, {**facts, "estimator": manifest["estimator"], "m": manifest["m"], "root": manifest["root"]})

@@ -8,4 +8,4 @@ with job(snakemake.log[0]):
     arguments = module.load(snakemake.input, snakemake.params)
     style.save(module.draw(**arguments), snakemake.output.png)
     # What the report says of the figure; nothing where its numbers are a table's.
-    write_text(snakemake.output.found, module.say(**arguments) if hasattr(module, "say") else "")
+    write_text(snakemake.output.findings, module.say(**arguments) if hasattr(module, "say") else "")

@@ -7,14 +7,14 @@ from rethinking_backdoors.studies.plausible import flagged, frame, table
 
 with job(snakemake.log[0]):
     params, inputs = snakemake.params, snakemake.input
-    numbers, detection, control = [*map(pd.read_csv, inputs.moved)], iter(inputs.detection), iter(inputs.control)
+    numbers, detection, control = [*map(pd.read_csv, inputs.effects)], iter(inputs.detection), iter(inputs.control)
     for seed, images, poison, path in zip(params.seeds, inputs.images, inputs.poison, inputs.weights, strict=True):
         facts = truth(poison, images, params.target_class)
         weights, _ = read_array(path)
         scores = {"oracle": [estimate(weights, facts["poisoned"].nonzero()[0], self_influence=False)]}
-        for rule in params.rules:
-            scores[rule] = [read_npz(next(detection), "score")["score"]]
-            scores[f"{rule}, permuted masks"] = list(read_npz(next(control), "score")["score"])
+        for detector in params.detectors:
+            scores[detector] = [read_npz(next(detection), "score")["score"]]
+            scores[f"{detector}, permuted masks"] = list(read_npz(next(control), "score")["score"])
         found = flagged(scores, facts["poisoned"], facts["target"], params.removed)
         numbers.append(frame(list(found), seed))
     every = pd.concat(numbers)

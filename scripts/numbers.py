@@ -16,8 +16,8 @@ with job(snakemake.log[0]):
             removed={name: next(take["removed"]) for name in params.defenses[1:]},
             suspicion={name: next(take["suspicion"]) for name in params.baselines},
             strength={percent: next(take["strength"]) for percent in known},
-            detection={(rule, percent): next(take["detection"]) for percent in percents for rule in params.rules},
-            control={(rule, percent): next(take["control"]) for percent in known for rule in params.rules},
+            detection={(detector, percent): next(take["detection"]) for percent in percents for detector in params.detectors},
+            control={(detector, percent): next(take["control"]) for percent in known for detector in params.detectors},
         )
         found = numbers(files, params.target_class[experiment])
         lines += [(t, experiment, row, column, seed, value) for t, row, column, value in found]

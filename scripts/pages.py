@@ -9,7 +9,7 @@ from rethinking_backdoors.reporting.summary import overview, readable
 with job(snakemake.log[0]):
     params, files, output = snakemake.params, snakemake.input, snakemake.output
     tables = {Path(path).stem: pd.read_csv(path) for path in files.shown if path.endswith(".csv")}
-    texts = captions(files.captions, tables, files.found)
+    texts = captions(files.captions, tables, files.findings)
     for path, target, caption in zip(files.shown, output.pages, output.captions, strict=True):
         name = Path(path).stem
         content = table(path, readable(tables[name], params.experiments)) if name in tables else image(path)

@@ -9,7 +9,7 @@ from rethinking_backdoors.reporting.summary import page
 with job(snakemake.log[0]):
     params, files = snakemake.params, snakemake.input
     tables = {Path(path).stem: pd.read_csv(path) for path in [*files.tables, *files.more]}
-    texts = captions(files.captions, tables, files.found)
+    texts = captions(files.captions, tables, files.findings)
     shown = {Path(path).stem: tables[Path(path).stem] for path in files.tables}
     write_text(
         snakemake.output[0], page(snakemake.wildcards.dataset, shown, params.experiments, texts, read_json(files.source)["note"])

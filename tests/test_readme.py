@@ -25,13 +25,13 @@ def test_the_readme_is_short_and_says_what_the_tables_say(monkeypatch):
     hold, fail = re.search(r"\| all \| the 24 statements \| (\d+) holds, (\d+) fails", replicated).groups()
     assert f"{hold} hold on digits and {fail} fail" in text
     for dataset, line in (
-        ("digits", "`ours` stops {} of 8 attacks, `refined` {}"),
-        ("cifar10_mini", "`ours` stops {} of 8, `refined` {}"),
+        ("digits", "`paper` stops {} of 8 attacks, `refined` {}"),
+        ("cifar10_mini", "`paper` stops {} of 8, `refined` {}"),
     ):
         table = pd.read_csv(ROOT / f"results/reference/{dataset}/tables/table6.csv")
         attacked = table[(table["experiment"] > 0) & (table["value"] <= 10)]
         stopped = attacked.groupby("row").size()
-        assert line.format(stopped["ours"], stopped["refined"]) in text
+        assert line.format(stopped["paper"], stopped["refined"]) in text
 
 
 def test_links_lead_somewhere():

@@ -16,15 +16,15 @@ from rethinking_backdoors.reporting.verification import check
 ROOT = Path(__file__).parents[1]
 
 
-def answer(results: Path) -> list[str]:
+def summary_lines(results: Path) -> list[str]:
     """Three lines: how many attacks succeed and are stopped, what the claims came to, and the printed numbers."""
     success = pd.read_csv(results / "tables/table6.csv").query("experiment != 0").set_index(["row", "experiment"])["value"]
     claims = pd.read_csv(results / "claims.csv").query("experiment == 'all' and claimed")["verdict"].value_counts()
     verified = pd.read_csv(results / "verification.csv")["verdict"].value_counts()
-    before, ours, refined = success["none"], success["ours"] <= 10, success["refined"] <= 10
+    before, paper, refined = success["none"], success["paper"] <= 10, success["refined"] <= 10
     return [
         f"{len(before)} attacks succeed on {before.min():.0f} to {before.max():.0f} % of the triggered test images. "
-        f"The paper's rule stops {ours.sum()} of them (to 10 % or less), this project's `refined` {refined.sum()}.",
+        f"The paper's detector stops {paper.sum()} of them (to 10 % or less), this project's `refined` {refined.sum()}.",
         f"Of the paper's {claims.sum()} statements {claims.get('holds', 0)} hold here, {claims.get('fails', 0)} fail, "
         f"{claims.get('not decided', 0)} are not decided by so few seeds.",
         f"Of its {verified.sum()} printed numbers {verified.get('reproduced', 0)} are reproduced, "
@@ -45,12 +45,12 @@ def main(config: str, started: str) -> None:
     dataset = load(config)["dataset"]
     results, minutes = Path("results", dataset), (time.time() - float(started)) / 60
     print("\nDid it replicate?")
-    for line in answer(results):
+    for line in summary_lines(results):
         print(f"  {line}")
     print("Are these the reference's numbers? (make check shows them cell by cell)")
     print(f"  {checked(dataset)}")
     print(f"Where everything lies, in {Path.cwd()}")
-    print(f"  {results}/verification.md   the paper's claims and numbers beside ours")
+    print(f"  {results}/verification.md   the paper's claims and numbers beside this run's")
     print(f"  {results}/summary.md        every table in readable form")
     print(f"  {results}/tables, figures/{dataset}; make report makes one HTML file of all")
     print(f"It took {minutes:.0f} minutes.")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from rethinking_backdoors.reporting.verification.answer import answer
+from rethinking_backdoors.reporting.verification.scorecard import scorecard
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -22,7 +22,7 @@ def replicated(datasets: list[str]) -> str:
         for name in datasets
     }
     claims = {name: tables["claims"].fillna({"row": "", "statistic": ""}) for name, tables in read.items()}
-    return answer(claims, {name: tables["verification"] for name, tables in read.items()})
+    return scorecard(claims, {name: tables["verification"] for name, tables in read.items()})
 
 
 def table(kind: str, dataset: str) -> str:

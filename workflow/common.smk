@@ -36,7 +36,7 @@ def planned(paths, experiments=(*EXPERIMENTS, *UNPLANTED), **chosen):
     files, paths = [], [strip_wildcard_constraints(path) for path in ([paths] if isinstance(paths, str) else paths)]
     for experiment in experiments:
         keys = {"dataset": DATASET, "experiment": experiment, "alpha": percents(experiment), "seed": SEEDS}
-        keys |= {"detector": RULES, "defense": BASELINES, "shard": shards_of(experiment), "comparison": list(COMPARISONS)}
+        keys |= {"detector": DETECTORS, "defense": BASELINES, "shard": shards_of(experiment), "comparison": list(COMPARISONS)}
         files += expand(paths, **(keys | chosen))
     return list(dict.fromkeys(files))
 
@@ -70,15 +70,15 @@ def margins_of(w):
 
 
 def detection_of(w, path):
-    """What a rule of detection made at the subset fraction that is used for removal."""
+    """What a detector made at the subset fraction that is used for removal."""
     return planned(path, [w.experiment], alpha=percents(w.experiment)[-1], seed=w.seed, detector=w.defense)[0]
 
 
 def comparison_settings(w):
-    """What a comparison is called with; a rule is given by its name, and may get fewer restarts."""
+    """What a comparison is called with; a detector is given by its name, and may get fewer restarts."""
     settings = {key: value for key, value in COMPARISONS[w.comparison].items() if key != "experiments"}
-    if "rule" in settings:
-        settings["rule"] = config["rules"][settings["rule"]] | {"restarts": settings.pop("restarts")}
+    if "detector" in settings:
+        settings["detector"] = config["detectors"][settings["detector"]] | {"restarts": settings.pop("restarts")}
     return settings
 
 

@@ -85,12 +85,12 @@ def test_counts_rates_and_labels_are_table_1s(photographs, number):
 def test_detection_and_removal_are_the_papers():
     assert [EXPERIMENTS[e]["alphas"] for e in range(1, 9)] == [[0.5], [0.5, 0.3], *[[0.5]] * 6]
     assert [EXPERIMENTS[e]["removed"] for e in range(1, 9)] == [0.1, 0.2, *[0.1] * 6]
-    ours = CONFIG["rules"]["ours"]
-    assert ours["sizes"] == [10, 20, 40, 80, 160, 320, 640, 1280, 2560, 5120]
-    assert (ours["restarts"], ours["starts"], ours["kept"], ours["self_influence"]) == (1000, "random", 1, True)
-    ratios = np.divide(CONFIG["rules"]["refined"]["sizes"][1:], CONFIG["rules"]["refined"]["sizes"][:-1])
+    paper = CONFIG["detectors"]["paper"]
+    assert paper["sizes"] == [10, 20, 40, 80, 160, 320, 640, 1280, 2560, 5120]
+    assert (paper["restarts"], paper["starts"], paper["kept"], paper["self_influence"]) == (1000, "random", 1, True)
+    ratios = np.divide(CONFIG["detectors"]["refined"]["sizes"][1:], CONFIG["detectors"]["refined"]["sizes"][:-1])
     assert np.abs(ratios / 2**0.5 - 1).max() < 0.02
-    assert set(ours["sizes"]) < set(CONFIG["rules"]["refined"]["sizes"])
+    assert set(paper["sizes"]) < set(CONFIG["detectors"]["refined"]["sizes"])
 
 
 @pytest.fixture(scope="module")

@@ -72,7 +72,7 @@ def test_a_gpu_searches_all_sizes_in_one_call_with_the_scores_of_a_processor(tmp
         "train-rows",
         "--restarts",
         5,
-        "--rule",
+        "--detector",
         "refined",
         "--storage",
         "float16",

@@ -7,7 +7,7 @@ from rethinking_backdoors.detection.scores import detect, frequencies, ranking, 
 from rethinking_backdoors.detection.search import Solutions
 from rethinking_backdoors.margins.subsets import masks
 
-RULE = {"sizes": [5, 10], "restarts": 10, "starts": "random", "kept": 1.0, "self_influence": True}
+DETECTOR = {"sizes": [5, 10], "restarts": 10, "starts": "random", "kept": 1.0, "self_influence": True}
 
 
 def hand_made():
@@ -35,7 +35,7 @@ def block_matrix():
 
 
 def test_a_planted_block_has_the_highest_scores(block_matrix):
-    found = detect(block_matrix, RULE, seed=0)
+    found = detect(block_matrix, DETECTOR, seed=0)
     assert set(ranking(found["score"], 0)[:10]) == set(range(10))
     assert found["solution"][1].nonzero()[0].tolist() == list(range(10))
     assert found["certified"].all()
@@ -44,18 +44,18 @@ def test_a_planted_block_has_the_highest_scores(block_matrix):
 @pytest.mark.parametrize("starts", ["random", "partners"])
 def test_permuting_the_examples_permutes_the_scores(block_matrix, starts):
     # From every start the search ends in the block, so the scores do not depend on which starts were drawn.
-    rule = {**RULE, "sizes": [10], "starts": starts}
+    detector = {**DETECTOR, "sizes": [10], "starts": starts}
     order = np.random.default_rng(1).permutation(120)
-    plain = detect(block_matrix, rule, seed=0)["score"]
-    permuted = detect(np.ascontiguousarray(block_matrix[np.ix_(order, order)]), rule, seed=0)["score"]
+    plain = detect(block_matrix, detector, seed=0)["score"]
+    permuted = detect(np.ascontiguousarray(block_matrix[np.ix_(order, order)]), detector, seed=0)["score"]
     assert (permuted == plain[order]).all()
 
 
 def test_self_influence_can_be_left_out(block_matrix):
     # Ten examples that matter to themselves alone beat the block only where self-influence counts.
     block_matrix[range(50, 60), range(50, 60)] += 100
-    kept = detect(block_matrix, {**RULE, "sizes": [10]}, seed=0)["solution"][0]
-    left_out = detect(block_matrix, {**RULE, "sizes": [10], "self_influence": False}, seed=0)["solution"][0]
+    kept = detect(block_matrix, {**DETECTOR, "sizes": [10]}, seed=0)["solution"][0]
+    left_out = detect(block_matrix, {**DETECTOR, "sizes": [10], "self_influence": False}, seed=0)["solution"][0]
     assert kept.nonzero()[0].tolist() == list(range(50, 60))
     assert left_out.nonzero()[0].tolist() == list(range(10))
 
@@ -72,11 +72,11 @@ def test_permuted_masks_hold_no_information_on_who_moves_whom():
     # The first ten examples move one another's margins; noise elsewhere.
     values = np.random.default_rng(0).standard_normal((600, 60))
     values[:, :10] += np.random.default_rng(1).standard_normal((600, 10)) + drawn[:, :10].sum(1, keepdims=True)
-    real = detect(difference_in_means(drawn, values), RULE, seed=0)
-    control = permuted_scores(drawn, values, difference_in_means, {"ours": RULE, "again": RULE}, 3, root=5)
+    real = detect(difference_in_means(drawn, values), DETECTOR, seed=0)
+    control = permuted_scores(drawn, values, difference_in_means, {"paper": DETECTOR, "again": DETECTOR}, 3, root=5)
     assert set(ranking(real["score"], 0)[:10]) == set(range(10))
-    assert control["ours"].shape == (3, 60)
-    assert (control["ours"] == control["again"]).all()
+    assert control["paper"].shape == (3, 60)
+    assert (control["paper"] == control["again"]).all()
     permuted = difference_in_means(drawn[np.random.default_rng(2).permutation(600)], values)
     true = difference_in_means(drawn, values)
     assert true[:10, :10].mean() > 0.8

@@ -20,16 +20,16 @@ def test_one_value_has_no_interval():
 
 
 def numbers():
-    values = [("table4", 1, "ours", "auroc_scores", s, v) for s, v in enumerate([99.0, 100.0, 99.5])]
+    values = [("table4", 1, "paper", "auroc_scores", s, v) for s, v in enumerate([99.0, 100.0, 99.5])]
     values += [("table4", 1, "refined", "auroc_scores", s, v) for s, v in enumerate([90.0, 91.0, 92.0])]
-    values += [("defenses", 1, "ours", "poison_removed", s, v) for s, v in enumerate([120.0, 130.0, 110.0])]
+    values += [("defenses", 1, "paper", "poison_removed", s, v) for s, v in enumerate([120.0, 130.0, 110.0])]
     return pd.DataFrame(values, columns=COLUMNS)
 
 
 def test_a_table_has_one_line_a_cell_and_keeps_percentages_within_bounds():
     table = summarize(numbers(), "table4")
     assert table[["experiment", "row", "column", "seeds"]].to_numpy().tolist() == [
-        [1, "ours", "auroc_scores", 3],
+        [1, "paper", "auroc_scores", 3],
         [1, "refined", "auroc_scores", 3],
     ]
     assert table["value"].tolist() == pytest.approx([99.5, 91.0])
@@ -40,13 +40,13 @@ def test_a_table_has_one_line_a_cell_and_keeps_percentages_within_bounds():
 
 HEADLINE = {
     "table2": [("oracle", "auroc", 2.0)],
-    "table3": [(row, "clean_accuracy", value) for row, value in (("none", 1.0), ("ours", 12.0), ("refined", 22.0))],
+    "table3": [(row, "clean_accuracy", value) for row, value in (("none", 1.0), ("paper", 12.0), ("refined", 22.0))],
     "table4": [
-        *(("ours", f"auroc_{column}", value) for column, value in (("scores", 11.0), ("permuted_masks", 14.0))),
+        *(("paper", f"auroc_{column}", value) for column, value in (("scores", 11.0), ("permuted_masks", 14.0))),
         *(("refined", f"auroc_{column}", value) for column, value in (("scores", 21.0), ("permuted_masks", 24.0))),
         ("ac", "auroc_scores", 50.0),  # has no control, so it is no column of the README's table
     ],
-    "table6": [(row, "asr", value) for row, value in (("none", 3.0), ("ours", 13.0), ("refined", 23.0))],
+    "table6": [(row, "asr", value) for row, value in (("none", 3.0), ("paper", 13.0), ("refined", 23.0))],
 }
 
 
@@ -63,7 +63,7 @@ def test_the_page_shows_every_cell():
     text = page("digits", tables, experiments, captions)
     assert text.count("| 1 | dirty label, one pixel | refined | 91.0 [88.5, 93.5] |") == 2
     assert "## About figure3\n\nWhat to look at.\n\n![figure3](../../figures/digits/figure3.png)" in text
-    # The README's table: none, oracle, then each rule's AUROC, control, success and clean accuracy.
+    # The README's table: none, oracle, then each detector's AUROC, control, success and clean accuracy.
     assert "| 1 | dirty label, one pixel | 1.0 | 3.0 | 2.0 | 11.0 | 14.0 | 13.0 | 12.0 | 21.0 | 24.0 | 23.0 | 22.0 |" in text
     assert "not the official" not in text
     text = page("cifar10", tables, experiments, captions, "the file declares 20 test images to be inexact")

@@ -275,7 +275,7 @@ def unplanted_table() -> pd.DataFrame:
     moved = {"before": 1, "size 3": 5, "control 3": 2, "size 4": 60, "control 4": 3}
     rows += [("natural", row, "assigned", value) for row, value in moved.items()]
     for column in ("auroc_within_class", "modified_caught"):
-        found = {"oracle": 100, "ours": 20, "ours, permuted masks": 15, "refined": 90, "refined, permuted masks": 55}
+        found = {"oracle": 100, "paper": 20, "paper, permuted masks": 15, "refined": 90, "refined, permuted masks": 55}
         rows += [("detection", row, column, value) for row, value in found.items()]
     table = pd.DataFrame(rows, columns=["part", "row", "column", "value"])
     return table.assign(low=table["value"] - 1, high=table["value"] + 2)
@@ -297,7 +297,7 @@ def test_figure_2_shows_its_numbers_and_pictures(tmp_path):
     assert heights[1][1:] == [2, 3]
     heights = [[bar.get_height() for bar in container] for container in three.containers if hasattr(container, "patches")]
     assert heights[0] == [100, 20, 90] * 2
-    assert [label.get_text() for label in three.get_xticklabels()] == ["oracle", "ours", "refined"] * 2
+    assert [label.get_text() for label in three.get_xticklabels()] == ["oracle", "paper", "refined"] * 2
     titles = [axes.get_title() for axes in figure.subfigs[0].subfigs[0].axes]
     assert titles == ["one"] * 4 + ["zero", "one", "two", "two"] * 2
     moved = [to_hex(axes.title.get_color()).upper() for axes in figure.subfigs[0].subfigs[1].axes[:4]]

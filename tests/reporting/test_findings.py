@@ -35,15 +35,15 @@ def test_one_experiment_is_not_every_experiment():
 
 
 def test_success_is_told_apart_by_the_threshold():
-    table = long((1, "none", "asr", 90.0), (2, "none", "asr", 70.5), (1, "ours", "asr", 10.0), (2, "ours", "asr", 10.04))
+    table = long((1, "none", "asr", 90.0), (2, "none", "asr", 70.5), (1, "paper", "asr", 10.0), (2, "paper", "asr", 10.04))
     assert findings.TABLES["table6"]({"table6": table}) == (
         "Without a defense the attacks succeed on 70.5 (experiment 2) to 90.0 (experiment 1) % of the images. "
-        "``ours`` stops experiment 1 (success at most 10 %); the highest success is 10.0 % (experiment 2)."
+        "``paper`` stops experiment 1 (success at most 10 %); the highest success is 10.0 % (experiment 2)."
     )
 
 
 def test_restored_accuracy_and_its_cost():
-    rows = [("none", 97.0, 20.0), ("ours", 96.0, 95.5), ("ac", 97.5, 30.0)]
+    rows = [("none", 97.0, 20.0), ("paper", 96.0, 95.5), ("ac", 97.5, 30.0)]
     lines = [
         (1, row, f"{kind}_accuracy", value)
         for row, *pair in rows
@@ -51,7 +51,7 @@ def test_restored_accuracy_and_its_cost():
     ]
     said = findings.TABLES["table3"]({"table3": long(*lines)})
     assert said == (
-        "``ours`` brings poisoned accuracy to within 1 point of clean accuracy in experiment 1; the largest gap is 0.5 points "
+        "``paper`` brings poisoned accuracy to within 1 point of clean accuracy in experiment 1; the largest gap is 0.5 points "
         "(experiment 1). Clean accuracy falls by 1.0 points on average and by 1.0 at most (experiment 1). "
         "``ac`` brings poisoned accuracy to within 1 point of clean accuracy in no experiment; the largest gap is 67.5 points "
         "(experiment 1). Clean accuracy falls by -0.5 points on average and by -0.5 at most (experiment 1)."
@@ -61,10 +61,10 @@ def test_restored_accuracy_and_its_cost():
 def test_scores_are_held_against_their_control():
     # Above the control in 1 and 2; in 2 the intervals, one point to either side, touch.
     scores, controls = {1: 99.0, 2: 95.5, 3: 80.0}, {1: 85.0, 2: 94.0, 3: 90.0}
-    lines = [(e, "ours", "auroc_scores", value) for e, value in scores.items()]
-    lines += [(e, "ours", "auroc_permuted_masks", value) for e, value in controls.items()]
+    lines = [(e, "paper", "auroc_scores", value) for e, value in scores.items()]
+    lines += [(e, "paper", "auroc_permuted_masks", value) for e, value in controls.items()]
     assert findings.TABLES["table4"]({"table4": long(*lines, (1, "ac", "auroc_scores", 50.0))}) == (
-        "``ours`` has an AUROC of 80.0 (experiment 3) to 99.0 (experiment 1); it lies above its control in experiments 1 and 2, "
+        "``paper`` has an AUROC of 80.0 (experiment 3) to 99.0 (experiment 1); it lies above its control in experiments 1 and 2, "
         "with intervals that do not touch in experiment 1. ``ac`` has an AUROC of 50.0."
     )
 
@@ -86,13 +86,13 @@ def test_attacks_oracle_and_removals():
         "The AUROC is 60.9, without self-influence 58.0. Experiment 2 has 99.3 with subsets of 30 % and 60.9 with those of its "
         "first fraction."
     )
-    counts = {"none": (0, 20, 94.0), "ours": (19, 1, 90.0)}
+    counts = {"none": (0, 20, 94.0), "paper": (19, 1, 90.0)}
     names = ("poison_removed", "poison_left", "target_class_accuracy")
     lines = [(1, row, name, value) for row, of in counts.items() for name, value in zip(names, of, strict=True)]
-    lines += [(0, "ours", "removed", 150.0)]
-    clean = long((0, "none", "clean_accuracy", 96.9), (0, "ours", "clean_accuracy", 95.7))
+    lines += [(0, "paper", "removed", 150.0)]
+    clean = long((0, "none", "clean_accuracy", 96.9), (0, "paper", "clean_accuracy", 95.7))
     assert findings.TABLES["defenses"]({"defenses": long(*lines), "table3": clean}) == (
-        "``ours`` leaves at most one poisoned example on average in experiment 1, and most of the poison in no experiment. "
+        "``paper`` leaves at most one poisoned example on average in experiment 1, and most of the poison in no experiment. "
         "The target class loses 4.0 points of accuracy at most (experiment 1). "
         "Without an attack it removes 150 examples, for 1.2 points of clean accuracy."
     )
@@ -168,7 +168,7 @@ def test_the_sentences_on_figure_2():
         ("natural", "size 12"): {"assigned": 32.0},
         ("natural", "control 12"): {"assigned": 7.0},
     }
-    for rule, area in (("ours", 42.0), ("refined", 52.0)):
+    for rule, area in (("paper", 42.0), ("refined", 52.0)):
         cells["detection", rule] = {"auroc_within_class": area, "modified_caught": 4.0}
         cells["detection", f"{rule}, permuted masks"] = {"auroc_within_class": 48.0}
     lines = [(*key, name, value) for key, measures in cells.items() for name, value in measures.items()]
@@ -176,6 +176,6 @@ def test_the_sentences_on_figure_2():
     assert figure2.say(table, {}, {}) == (
         "(a) With the object on 10 training images, 54.3 % of the test images with it go to its class (4.8 % without it). "
         "(b) The pattern at 12 pixels moves 32.0 % to its class (4.0 % before, 7.0 % with pieces of other images). "
-        "``ours`` has an AUROC of 42.0 within the class (control 48.0) and removes 4.0 % of the modified images. "
+        "``paper`` has an AUROC of 42.0 within the class (control 48.0) and removes 4.0 % of the modified images. "
         "``refined`` has an AUROC of 52.0 within the class (control 48.0) and removes 4.0 % of the modified images."
     )

@@ -21,7 +21,7 @@ def test_captions_get_the_sentence_of_a_table_or_of_a_figure(tmp_path):
     for name in ("table6", "figure3", "overview"):
         (tmp_path / f"{name}.rst").write_text(CAPTION)
     (tmp_path / "figure3.txt").write_text("It rises.")
-    table = pd.DataFrame({"experiment": [1, 1], "row": ["none", "ours"], "column": "asr", "value": [90.0, 2.0]})
+    table = pd.DataFrame({"experiment": [1, 1], "row": ["none", "paper"], "column": "asr", "value": [90.0, 2.0]})
     paths = [str(tmp_path / f"{name}.rst") for name in ("table6", "figure3", "overview")]
     texts = pages.captions(paths, {"table6": table}, [str(tmp_path / "figure3.txt")])
     assert "**Here.** Without a defense the attacks succeed on 90.0 % of the images." in texts["table6"]

@@ -27,7 +27,7 @@ def small(tmp_path, real_cifar10):
     config["adversary"]["attack"]["steps"] = 2
     config |= {"models": {"count": 32, "shard": 32}, "seeds": [3, 4]}
     del config["comparisons"], config["figure2"]
-    config["rules"] = {name: {**rule, "sizes": [10]} for name, rule in config["rules"].items()}
+    config["detectors"] = {name: {**detector, "sizes": [10]} for name, detector in config["detectors"].items()}
     path = tmp_path / "small.yaml"
     path.write_text(yaml.safe_dump(config))
     return path

@@ -63,7 +63,7 @@ def test_figure_2_of_a_folder_of_ones_own_images(tmp_path):
     config["figure2"]["natural"] |= {"sizes": [8, 12], "candidates": 3, "tried": 5}
     config["features"] |= {"patches": 8, "components": 10}
     config["training"] |= {"batch_size": 10, "hidden": 8}
-    config["rules"] = {name: {**rule, "sizes": [10, 20]} for name, rule in config["rules"].items()}
+    config["detectors"] = {name: {**detector, "sizes": [10, 20]} for name, detector in config["detectors"].items()}
     config |= {"seeds": [0, 1], "deployed": {"models": 2}}
     config["experiments"][0]["poisoned"] = 5
     (tmp_path / "folder.yaml").write_text(yaml.safe_dump(config))
@@ -190,7 +190,7 @@ def test_scripts_fit_on_the_configured_device(tmp_path, name, monkeypatch):
     write_npz(tmp_path / "poison.npz", index=np.arange(3))
     job = SimpleNamespace(
         input=SimpleNamespace(margins=[tmp_path / "0.npy"], poison=tmp_path / "poison.npz"),
-        params=SimpleNamespace(estimator="difference", device="cuda:1", rules={"ours": {}}, permutations=1),
+        params=SimpleNamespace(estimator="difference", device="cuda:1", detectors={"paper": {}}, permutations=1),
         log=[tmp_path / "log"],
     )
     job.output = SimpleNamespace(weights="W.npy", strength="s.npz") if name != "control" else ["c.npz"]

@@ -51,7 +51,9 @@ def test_the_tables_hold_every_cell_and_every_seed(folder):
     assert set(seeds["seed"]) == {0, 3}
     table4 = pd.read_csv(folder / RESULTS / "tables/table4.csv").set_index(["experiment", "row", "column"])
     controls = ["auroc_label_only", "auroc_permuted_masks", "auroc_margin_sd", "auroc_within_target", "precision_at_p"]
-    for key in [(e, rule, column) for e in (2, 5) for rule in ("ours", "refined") for column in ["auroc_scores", *controls]]:
+    for key in [
+        (e, detector, column) for e in (2, 5) for detector in ("paper", "refined") for column in ["auroc_scores", *controls]
+    ]:
         assert table4.loc[key, "seeds"] == 2
         assert table4.loc[key, "low"] <= table4.loc[key, "value"] <= table4.loc[key, "high"]
     table2 = pd.read_csv(folder / RESULTS / "tables/table2.csv")
@@ -60,14 +62,14 @@ def test_the_tables_hold_every_cell_and_every_seed(folder):
         table = pd.read_csv(folder / RESULTS / f"tables/{name}.csv")
         assert set(table["experiment"]) == {0, 2, 5}
         for _, rows in table.groupby(["experiment", "column"]):
-            assert rows["row"].tolist() == ["none", "ac", "ispl", "spectre", "ss", "ours", "refined"]
+            assert rows["row"].tolist() == ["none", "ac", "ispl", "spectre", "ss", "paper", "refined"]
     assert not {0} & set(table4.reset_index()["experiment"])
 
 
 def test_what_defenses_remove_and_were_told_is_in_the_table(folder):
     table = pd.read_csv(folder / RESULTS / "tables/defenses.csv").set_index(["experiment", "row", "column"])["value"].sort_index()
     for e, told, poisoned in ((0, 10, 0), (2, 20, 20), (5, 10, 10)):
-        for row in ("ac", "ispl", "spectre", "ss", "ours", "refined"):
+        for row in ("ac", "ispl", "spectre", "ss", "paper", "refined"):
             numbers = table[e, row]
             assert numbers["removed"] == numbers["poison_removed"] + numbers["clean_removed"]
             assert numbers["poison_removed"] + numbers["poison_left"] == poisoned
@@ -215,7 +217,7 @@ def test_the_answer_misses_nothing_of_a_run_with_two_of_the_papers_experiments(f
     run = verified["experiment"].isin([2, 5])
     assert set(verified.loc[run, "verdict"]) == {"not comparable"}
     assert set(verified.loc[~run, "verdict"]) == {"not run"}
-    assert not verified.loc[run, ["ours", "low", "high"]].isna().any().any()
+    assert not verified.loc[run, ["measured", "low", "high"]].isna().any().any()
     claims = pd.read_csv(folder / RESULTS / "claims.csv")
     whole = claims[claims["experiment"] == "all"].set_index("claim")
     assert whole.loc["C1", "sentence"].count("not run in 6 of 8 (1, 3, 4, 6, 7, 8)") == 1
@@ -227,7 +229,7 @@ def test_figure_2_has_every_number_and_stays_out_of_the_other_tables(folder):
     table = pd.read_csv(folder / RESULTS / "tables/figure2.csv").set_index(["part", "row", "column"])
     rows = [("object", str(count), name) for count in (0, 5, 10) for name in ("assigned", "assigned_without", "accuracy")]
     rows += [("natural", row, "assigned") for row in ("before", "size 3", "control 3", "size 4", "control 4")]
-    scored = ["oracle", "ours", "refined", "ours, permuted masks", "refined, permuted masks"]
+    scored = ["oracle", "paper", "refined", "paper, permuted masks", "refined, permuted masks"]
     columns = ["auroc", "auroc_within_class", "modified_caught", "removed_modified"]
     rows += [("detection", row, column) for row in scored for column in columns]
     assert not table.loc[rows, ["value", "low", "high"]].isna().any(axis=None)
@@ -247,8 +249,8 @@ def test_comparisons_are_made_on_request(folder):
     code, text = snakemake(folder, *(RESULTS / f"tables/{name}.csv" for name in names))
     assert code == 0, text[-3000:]
     released, choices = (pd.read_csv(folder / RESULTS / f"tables/{name}.csv") for name in names)
-    assert set(released["rule"]) == {"exact", "released, train-columns", "released, train-rows"}
-    assert (released.loc[(released["rule"] == "exact") & (released["column"] == "certified"), "value"] == 100).all()
+    assert set(released["search"]) == {"exact", "released, train-columns", "released, train-rows"}
+    assert (released.loc[(released["search"] == "exact") & (released["column"] == "certified"), "value"] == 100).all()
     # Every combination of self-influence, starts, kept share, steps and weight, in three measures.
     assert len(choices) == 2 * 2 * 5 * 2 * 3 * 3
     assert set(choices["seeds"]) == {"0 3"}
@@ -285,7 +287,7 @@ def test_the_report_is_one_file_that_holds_every_table_and_figure(folder):
             (path,) = (folder / RESULTS).glob(f"**/{name}.csv")
             assert base64.b64encode(path.read_bytes()).decode() in page
     asr = pd.read_csv(folder / RESULTS / "tables/table6.csv").set_index(["experiment", "row"])["value"]
-    assert f"highest success is {asr[:, 'ours'].max():.1f} %" in held["table6"]["caption"].replace("\n", " ")
+    assert f"highest success is {asr[:, 'paper'].max():.1f} %" in held["table6"]["caption"].replace("\n", " ")
     assert "the attacks succeed on" in embedded(whole, "workflow-desc")
 
 
@@ -368,7 +370,7 @@ def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(folder, tmp_
     assert set(plan) - {"all", *compared} == after
 
     def fewer_restarts(config):
-        config["rules"]["ours"]["restarts"] = 4
+        config["detectors"]["paper"]["restarts"] = 4
 
     plan = planned(folder, config=variant(tmp_path, fewer_restarts))
     assert "train" not in plan
@@ -410,7 +412,7 @@ def test_another_seed_makes_that_seed_and_the_tables_and_nothing_else(folder, tm
     plan = planned(folder, config=variant(tmp_path, three_seeds))
     of_seed = {"images": 1, "adversary": 1, "poison": 4, "train": 10, "datamodel": 5, "detect": 10, "control": 4, "strength": 3}
     of_seed |= {"representations": 1, "baseline": 4, "defend": 6, "retrain": 3, "evidence": 3, "numbers": 1}
-    of_seed |= {"compare": 2, "moved": 1}
+    of_seed |= {"compare": 2, "plausible": 1}
     of_all = [
         "tables",
         "comparison_table",
@@ -431,7 +433,7 @@ def test_a_truncated_file_is_named_without_a_traceback(folder):
     whole = path.read_bytes()
     path.write_bytes(whole[:200])
     try:
-        code, text = snakemake(folder, RESULTS / "exp2/seed0/defenses/ours.json", "--forcerun", "defend")
+        code, text = snakemake(folder, RESULTS / "exp2/seed0/defenses/paper.json", "--forcerun", "defend")
         assert code == 1
         assert "detection_ours.npz is truncated or no .npz file: delete it and run the workflow again." in text
         assert "Traceback" not in text

@@ -44,7 +44,7 @@ def merge(folders: list[Path], into: Path, config: Path) -> None:
     write_text(into / "table1.csv", tables["table1"].to_csv(index=False))
     write_text(into / "verification.csv", verified.to_csv(index=False))
     answered = verified[verified["verdict"] != "not run"]
-    print(answered[["where", "experiment", "column", "published", "ours", "tolerance", "verdict"]].to_string(index=False))
+    print(answered[["where", "experiment", "column", "published", "measured", "tolerance", "verdict"]].to_string(index=False))
 
 
 def _pieces(folder: Path, into: Path) -> pd.DataFrame:

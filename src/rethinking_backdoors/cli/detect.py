@@ -21,10 +21,10 @@ from rethinking_backdoors.io import write_json, write_text
 SMALLEST, LARGEST = 10, 5120
 
 
-class Rule(StrEnum):
-    """What differs between the rules, see docs/reading.md."""
+class Detector(StrEnum):
+    """What differs between the detectors, see docs/reading.md."""
 
-    ours = "ours"
+    paper = "paper"
     refined = "refined"
 
 
@@ -35,16 +35,16 @@ class Storage(StrEnum):
     float16 = "float16"
 
 
-RULES = {
-    Rule.ours: {"step": 2.0, "starts": "random", "kept": 1.0, "self_influence": True},
-    Rule.refined: {"step": 2**0.5, "starts": "partners", "kept": 0.1, "self_influence": False},
+DETECTORS = {
+    Detector.paper: {"step": 2.0, "starts": "random", "kept": 1.0, "self_influence": True},
+    Detector.refined: {"step": 2**0.5, "starts": "partners", "kept": 0.1, "self_influence": False},
 }
 
 
 def detect(
     weights: Annotated[Path, typer.Argument(help="the weight matrix, .npy, or .pt of the public datamodels code")],
     orientation: Annotated[Orientation | None, typer.Option(help="needed where the file does not say it")] = None,
-    rule: Annotated[Rule, typer.Option(help="ours: the paper's, eq. 7 and 8; refined: this project's")] = Rule.ours,
+    detector: Annotated[Detector, typer.Option(help="paper: the paper's, eq. 7 and 8; refined: this project's")] = Detector.paper,
     sizes: Annotated[str | None, typer.Option(help="solution sizes, 10,20,40; if not given, from 10 up to half of n")] = None,
     restarts: Annotated[int, typer.Option(min=1, help="starts for each size; 1,000 in the paper")] = 100,
     flag: Annotated[float, typer.Option(help="share of the examples to flag")] = 0.1,
@@ -71,14 +71,14 @@ def detect(
         if device != "cpu":
             use_device(device, threads)
         matrix, started = read_weights(weights, orientation), time.perf_counter()
-        settings = RULES[rule]
+        settings = DETECTORS[detector]
         chosen = _sizes(sizes, len(matrix), settings["step"])
         found = _search(matrix, chosen, restarts, settings, seed, threads, device, storage)
         result = summarize(found, len(matrix), settings["kept"])
         order = ranking(result["score"], seed)
         flagged = order[: int(flag * len(order))]
         _write(out, result["score"], order, len(flagged))
-        facts = {"weights": str(weights), "rule": rule, "restarts": restarts, "seed": seed, "flag": flag}
+        facts = {"weights": str(weights), "detector": detector, "restarts": restarts, "seed": seed, "flag": flag}
         facts |= {"score": "higher is more suspicious; counts of solutions, each over its size", "sizes": _by_size(found)}
         write_json(out.with_suffix(".json"), {**facts, "seconds": round(time.perf_counter() - started, 1)})
         if figure is not None:

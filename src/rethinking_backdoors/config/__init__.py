@@ -13,9 +13,9 @@ __all__ = [
     "check",
     "count_of",
     "describe",
+    "detectors_of",
     "experiments",
     "load",
-    "rules_of",
     "suspected",
     "tabled",
     "target_class",
@@ -50,10 +50,10 @@ def count_of(config: dict[str, Any], number: int) -> int:
     return experiments(config)[number].get("models", config["models"]["count"])
 
 
-def rules_of(config: dict[str, Any], number: int) -> dict[str, dict[str, Any]]:
-    """The rules of detection as an experiment uses them; it may have a number of restarts of its own."""
+def detectors_of(config: dict[str, Any], number: int) -> dict[str, dict[str, Any]]:
+    """The detectors as an experiment uses them; it may have a number of restarts of its own."""
     own = {key: value for key, value in experiments(config)[number].items() if key == "restarts"}
-    return {name: rule | own for name, rule in config["rules"].items()}
+    return {name: detector | own for name, detector in config["detectors"].items()}
 
 
 def suspected(config: dict[str, Any], number: int) -> dict[str, int]:

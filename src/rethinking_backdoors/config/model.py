@@ -136,7 +136,7 @@ class Models(Section):
     shard: Count
 
 
-class Rule(Section):
+class Detector(Section):
     sizes: Counts
     restarts: Count
     starts: Literal["random", "partners"]
@@ -144,9 +144,9 @@ class Rule(Section):
     self_influence: StrictBool
 
 
-class Rules(Section):
-    ours: Rule
-    refined: Rule
+class Detectors(Section):
+    paper: Detector
+    refined: Detector
 
 
 class Controls(Section):
@@ -157,7 +157,7 @@ class Grid(Section):
     experiments: Counts
     estimators: Annotated[list[Estimator], Field(min_length=1), AfterValidator(different)]
     models: Counts
-    rule: Literal["ours", "refined"]
+    detector: Literal["paper", "refined"]
     restarts: Count
 
 
@@ -205,7 +205,7 @@ class Configuration(Section):
     training: Annotated[Mlp | Resnet9, Field(discriminator="network")]
     models: Models
     estimator: Estimator
-    rules: Rules
+    detectors: Detectors
     controls: Controls
     comparisons: Comparisons = Comparisons()
     defenses: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], Defense] = Field(default={})

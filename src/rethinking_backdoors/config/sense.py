@@ -6,7 +6,7 @@ from typing import Any
 # Classes of the data sets that are known before anything is read.
 CLASSES = {"digits": 10, "cifar10": 10}
 # What rows of tables are called that no defense may be.
-RESERVED = ("none", "ours", "refined")
+RESERVED = ("none", "paper", "refined")
 
 
 def senseless(config: dict[str, Any]) -> Iterator[str]:
@@ -18,9 +18,9 @@ def senseless(config: dict[str, Any]) -> Iterator[str]:
         yield f"target_class: {_no_class(config['target_class'], classes)}"
     yield from _of_triggers(config)
     yield from _of_experiments(config, classes)
-    for name, rule in config["rules"].items():
-        if max(rule["sizes"]) > config["images"]["train"] // 2:
-            yield f"rules.{name}.sizes: sizes may not exceed half of images.train"
+    for name, detector in config["detectors"].items():
+        if max(detector["sizes"]) > config["images"]["train"] // 2:
+            yield f"detectors.{name}.sizes: sizes may not exceed half of images.train"
     yield from _of_figure2(config, classes)
     if "features" in config and not config["images"].get("spare"):
         yield "features: they are fitted on images.spare images, of which there are none"

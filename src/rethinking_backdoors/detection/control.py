@@ -14,7 +14,7 @@ def permuted_scores(
     masks: Masks,
     margins: np.ndarray | Sequence[np.ndarray] | Margins,
     estimator: Callable[[Masks, np.ndarray | Sequence[np.ndarray] | Margins], np.ndarray],
-    rules: dict[str, dict[str, Any]],
+    detectors: dict[str, dict[str, Any]],
     permutations: int,
     root: int,
     device: str = "cpu",
@@ -27,18 +27,18 @@ def permuted_scores(
     Args:
         masks: (m, n) bool or packed. margins: (m, n) or shards of it, of the same models before the permutation.
         estimator: maps masks and margins to W (n, n).
-        rules: settings by name, see ``detect``. device: see ``detect``.
+        detectors: settings by name, see ``detect``. device: see ``detect``.
 
     Returns:
-        For each rule the scores (permutations, n).
+        For each detector the scores (permutations, n).
 
     Memory: that of ``estimator`` and that of ``detect``, one after another.
     """
-    scores = {name: [] for name in rules}
+    scores = {name: [] for name in detectors}
     for number in range(permutations):
         order = generator(root, "permuted masks", number).permutation(masks.shape[0])
         weights = estimator(mask_rows(masks, order), margins)
-        for name, rule in rules.items():
-            scores[name].append(detect(weights, rule, root, device)["score"])
+        for name, detector in detectors.items():
+            scores[name].append(detect(weights, detector, root, device)["score"])
         del weights  # before the next is made
     return {name: np.stack(rows) for name, rows in scores.items()}

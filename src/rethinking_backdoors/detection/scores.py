@@ -29,29 +29,29 @@ def scores(frequency: np.ndarray, sizes: np.ndarray, exponent: float = 1.0) -> n
     return (frequency / np.asarray(sizes, dtype=np.float64)[:, None] ** exponent).sum(0)
 
 
-def detect(weights: np.ndarray, rule: dict[str, Any], seed: int, device: str = "cpu") -> dict[str, np.ndarray]:
-    """Search and scores by one rule.
+def detect(weights: np.ndarray, detector: dict[str, Any], seed: int, device: str = "cpu") -> dict[str, np.ndarray]:
+    """Search and scores by one detector.
 
     Args:
         weights: W (n, n), rows training examples, columns targets.
-        rule: ``sizes``, ``restarts``, ``starts``, ``kept`` (see ``search`` and ``frequencies``) and ``self_influence``: whether
-            W keeps its diagonal, each example's effect on its own margin, as eq. 7 has it.
+        detector: ``sizes``, ``restarts``, ``starts``, ``kept`` (see ``search`` and ``frequencies``) and ``self_influence``:
+            whether W keeps its diagonal, each example's effect on its own margin, as eq. 7 has it.
         device: where the search runs; on a GPU all restarts of a size at once.
 
     Returns:
         See ``summarize``.
     """
     pairs = pair_sums(weights)
-    if not rule["self_influence"]:
+    if not detector["self_influence"]:
         pairs = pairs.without_self()
-    arguments = {"seed": seed, "starts": rule["starts"]}
+    arguments = {"seed": seed, "starts": detector["starts"]}
     if device == "cpu":
-        found = search_pairs(pairs, rule["sizes"], rule["restarts"], **arguments)
+        found = search_pairs(pairs, detector["sizes"], detector["restarts"], **arguments)
     else:
         from rethinking_backdoors.detection.batched import search_batched  # only here: torch takes seconds to import
 
-        found = search_batched(pairs, rule["sizes"], rule["restarts"], device=device, **arguments)
-    return summarize(found, len(weights), rule["kept"])
+        found = search_batched(pairs, detector["sizes"], detector["restarts"], device=device, **arguments)
+    return summarize(found, len(weights), detector["kept"])
 
 
 def summarize(found: Solutions, n: int, kept: float) -> dict[str, np.ndarray]:

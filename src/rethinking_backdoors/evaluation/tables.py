@@ -19,7 +19,7 @@ Row = tuple[str, str, str, float]
 
 @dataclass(frozen=True)
 class Files:
-    """The files of one experiment and seed, each by the name of its defense or rule and its subset fraction in percent.
+    """The files of one experiment and seed, each by the name of its defense or detector and its subset fraction in percent.
 
     ``retrained`` has "none"; ``suspicion`` holds the baselines' scores. Where nothing is poisoned ``strength`` and ``control``
     are empty. The last subset fraction is the one of detection.
@@ -90,7 +90,7 @@ def scores_by_defense(paths: dict[str, str]) -> dict[str, np.ndarray]:
 def _suspicions(files: Files, truth: dict[str, np.ndarray]) -> Iterator[Row]:
     """How well each defense's scores find the poison among the examples of the target class."""
     target, percent = truth["target"], list(files.strength)[-1]
-    detections = {rule: path for (rule, at), path in files.detection.items() if at == percent}
+    detections = {detector: path for (detector, at), path in files.detection.items() if at == percent}
     for defense, score in scores_by_defense(files.suspicion | detections).items():
         yield "defenses", defense, "auroc_within_target", auroc(score[target], truth["poisoned"][target])
 
@@ -109,19 +109,19 @@ def _scores(files: Files, truth: dict[str, np.ndarray]) -> Iterator[Row]:
     """Table 4: the scores' AUROC, what the overall AUROC hides, and the controls. The last alpha is the one of detection."""
     poisoned, target, percents = truth["poisoned"], truth["target"], list(files.strength)
     strength = read_npz(files.strength[percents[-1]], "margin_sd", "margin_mean")
-    for rule in dict.fromkeys(rule for rule, _ in files.detection):
+    for detector in dict.fromkeys(detector for detector, _ in files.detection):
         for percent in percents:
-            score, seed = read_npz(files.detection[rule, percent], "score")["score"], 0
+            score, seed = read_npz(files.detection[detector, percent], "score")["score"], 0
             suffix = "" if percent == percents[-1] else f"_alpha{percent}"
-            yield "table4", rule, f"auroc_scores{suffix}", auroc(score, poisoned)
-            yield "table4", rule, f"auroc_within_target{suffix}", auroc(score[target], poisoned[target])
-            yield "table4", rule, f"precision_at_p{suffix}", precision_at_p(poisoned, ranking(score, seed))
-            control = read_npz(files.control[rule, percent], "score")["score"]
+            yield "table4", detector, f"auroc_scores{suffix}", auroc(score, poisoned)
+            yield "table4", detector, f"auroc_within_target{suffix}", auroc(score[target], poisoned[target])
+            yield "table4", detector, f"precision_at_p{suffix}", precision_at_p(poisoned, ranking(score, seed))
+            control = read_npz(files.control[detector, percent], "score")["score"]
             permuted = float(np.mean([auroc(row, poisoned) for row in control]))
-            yield "table4", rule, f"auroc_permuted_masks{suffix}", permuted
-        yield "table4", rule, "auroc_label_only", auroc(target.astype(float), poisoned)
-        yield "table4", rule, "auroc_margin_sd", auroc(strength["margin_sd"], poisoned)
-        yield "table4", rule, "auroc_margin_mean", auroc(strength["margin_mean"], poisoned)
+            yield "table4", detector, f"auroc_permuted_masks{suffix}", permuted
+        yield "table4", detector, "auroc_label_only", auroc(target.astype(float), poisoned)
+        yield "table4", detector, "auroc_margin_sd", auroc(strength["margin_sd"], poisoned)
+        yield "table4", detector, "auroc_margin_mean", auroc(strength["margin_mean"], poisoned)
 
 
 def interval(values: np.ndarray) -> tuple[float, float, float]:

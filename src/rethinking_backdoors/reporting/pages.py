@@ -34,18 +34,19 @@ def split(text: str) -> tuple[str, str]:
     return title, body.strip()
 
 
-def completed(text: str, found: str) -> str:
-    """A caption file's text with what came out as its last paragraph; ``found`` may be empty."""
-    return f"{text.strip()}\n\n**Here.** {found.strip()}\n" if found else f"{text.strip()}\n"
+def completed(text: str, findings: str) -> str:
+    """A caption file's text with what came out as its last paragraph; ``findings`` may be empty."""
+    return f"{text.strip()}\n\n**Here.** {findings.strip()}\n" if findings else f"{text.strip()}\n"
 
 
-def captions(paths: list[str], tables: dict[str, pd.DataFrame], found: list[str]) -> dict[str, str]:
+def captions(paths: list[str], tables: dict[str, pd.DataFrame], figure_findings: list[str]) -> dict[str, str]:
     """The whole captions by name of table or figure, each with what came out.
 
     Args:
-        paths: caption files (see ``caption``). tables: the run's tables by name. found: files with what came out of figures.
+        paths: caption files (see ``caption``). tables: the run's tables by name.
+        figure_findings: files with what came out of one.
     """
-    figures = {Path(path).stem: Path(path).read_text(encoding="utf-8") for path in found}
+    figures = {Path(path).stem: Path(path).read_text(encoding="utf-8") for path in figure_findings}
     texts = {}
     for path in paths:
         name = Path(path).stem

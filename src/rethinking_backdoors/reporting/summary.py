@@ -10,23 +10,23 @@ from rethinking_backdoors.reporting.pages import split
 HEAD = """# {dataset}: what came out
 
 Made by the workflow from `tables/*.csv`; do not edit. Means over {seeds} seeds with 95 % intervals (Student t over seeds; a seed
-draws the split, the poisoned examples, the subsets and the initialisations anew), percentages 0..100. `ours` is the paper's rule
-(eq. 7 and 8), `refined` is this project's; `ac` is Activation Clustering, `ispl` Inverse Self-Paced Learning, `ss` Spectral
-Signatures. Experiment 0 is the data set without an attack; its attack success rate is what the trigger does to networks that
-never saw it. Every section says what to look at, what the paper has, and what came out here.
+draws the split, the poisoned examples, the subsets and the initialisations anew), percentages 0..100. `paper` is the paper's
+detector (eq. 7 and 8), `refined` is this project's; `ac` is Activation Clustering, `ispl` Inverse Self-Paced Learning, `ss`
+Spectral Signatures. Experiment 0 is the data set without an attack; its attack success rate is what the trigger does to networks
+that never saw it. Every section says what to look at, what the paper has, and what came out here.
 """
 # The README takes the table of this section.
 ONE_TABLE = """## In one table
 
 Means over seeds. AUROCs are over all examples, each beside that of its control on permuted masks; `ASR after` and
-`clean acc. after`: networks retrained without what the rule removed."""
+`clean acc. after`: networks retrained without what the detector removed."""
 DEFENSES = """## The defenses in one table
 
 Attack success rate / clean accuracy of networks retrained without what each defense removes, means over seeds."""
 OVERVIEW = """A replication of Khaddaj et al., *Rethinking Backdoor Attacks*, ICML 2023. The sections on the left hold every
 table and figure on a page of its own, with what to look at, what the paper found, and what came out here; the numbers in
-these texts are computed from this run's tables. *Statistics* holds the running times of all rules. ``ours`` is the paper's rule
-(eq. 7 and 8), ``refined`` is this project's. What came out in short:"""
+these texts are computed from this run's tables. *Statistics* holds the running times of all rules. ``paper`` is the paper's
+detector (eq. 7 and 8), ``refined`` is this project's. What came out in short:"""
 
 
 def page(
@@ -116,21 +116,21 @@ def defended(tables: dict[str, pd.DataFrame], experiments: dict[int, dict]) -> s
 
 
 def headline(tables: dict[str, pd.DataFrame], experiments: dict[int, dict]) -> str:
-    """The README's table: one line an experiment, means over seeds; for each rule that has a control its scores and effect."""
+    """The README's table: one line an experiment, means over seeds; for each detector its scores, control and effect."""
     cells = {name: table.set_index(["experiment", "row", "column"])["value"] for name, table in tables.items()}
     scored = tables["table4"]
-    rules = list(dict.fromkeys(scored.loc[scored["column"] == "auroc_permuted_masks", "row"]))
+    detectors = list(dict.fromkeys(scored.loc[scored["column"] == "auroc_permuted_masks", "row"]))
     head, lines = ["exp.", "attack", "clean acc.", "ASR", "oracle AUROC"], []
-    for rule in rules:
-        head += [f"{rule}: AUROC", "control", "ASR after", "clean acc. after"]
+    for detector in detectors:
+        head += [f"{detector}: AUROC", "control", "ASR after", "clean acc. after"]
     for number in attacked(experiments):
         experiment = experiments[number]
         last = round(100 * experiment["alphas"][-1])
         oracle = "auroc" if len(experiment["alphas"]) == 1 else f"auroc_alpha{last}"
         wanted = [("table3", "none", "clean_accuracy"), ("table6", "none", "asr"), ("table2", "oracle", oracle)]
-        for rule in rules:
-            wanted += [("table4", rule, column) for column in ("auroc_scores", "auroc_permuted_masks")]
-            wanted += [("table6", rule, "asr"), ("table3", rule, "clean_accuracy")]
+        for detector in detectors:
+            wanted += [("table4", detector, column) for column in ("auroc_scores", "auroc_permuted_masks")]
+            wanted += [("table6", detector, "asr"), ("table3", detector, "clean_accuracy")]
         values = [cells[table].get((number, row, column), default=None) for table, row, column in wanted]
         lines.append([str(number), describe(experiment), *("-" if value is None else f"{value:.1f}" for value in values)])
     return _markdown(pd.DataFrame(lines, columns=head))

@@ -1,4 +1,4 @@
-"""What the choices cost and gain: estimators against numbers of models, rules of detection, exact against released search.
+"""What the choices cost and gain: estimators against numbers of models, detectors, exact against released search.
 
 All of these look at the truth in order to compare. A setting may be chosen by them, but only on seeds that are not reported.
 """
@@ -49,11 +49,13 @@ class Setting:
         return {"auroc": auroc(score, self.poisoned), "auroc_within_target": within, "poison_left": left}
 
 
-def models_against_accuracy(setting: Setting, *, estimators: list[str], models: list[int], rule: dict[str, Any]) -> Iterator[Row]:
-    """Figure 10: detection by one rule for each estimator and number of models, on W and on W of permuted masks.
+def models_against_accuracy(
+    setting: Setting, *, estimators: list[str], models: list[int], detector: dict[str, Any]
+) -> Iterator[Row]:
+    """Figure 10: detection by one detector for each estimator and number of models, on W and on W of permuted masks.
 
     Args:
-        models: the first so many of the setting's models are used. rule: see ``detect``.
+        models: the first so many of the setting's models are used. detector: see ``detect``.
     """
     for count in models:
         margins = Margins(setting.margins, np.arange(setting.masks.shape[0]) < count)
@@ -62,11 +64,11 @@ def models_against_accuracy(setting: Setting, *, estimators: list[str], models: 
             for masks, chosen in (("real", slice(count)), ("permuted", order)):
                 weights = weights_of(name)(mask_rows(setting.masks, chosen), margins)
                 row = {"estimator": name, "models": count, "masks": masks}
-                yield row | setting.judge(detect(weights, rule, setting.root)["score"])
+                yield row | setting.judge(detect(weights, detector, setting.root)["score"])
 
 
 def rule_choices(setting: Setting, *, sizes: list[int], restarts: int) -> Iterator[Row]:
-    """Every combination of what a rule of detection can choose, on differences in means of all models.
+    """Every combination of what a detector can choose, on differences in means of all models.
 
     Args:
         sizes: ascending at steps of the square root of 2; ``doubling`` takes every other one of them.
@@ -88,7 +90,7 @@ def exact_against_released(setting: Setting, *, sizes: list[int], restarts: int)
     """Eq. 7 searched exactly, and the rule of the authors' public code in both orientations, from the same random starts.
 
     W are differences in means of all models without self-influence, which the released rule does not see. Each row holds
-    ``objective``: eq. 7 at the restarts' sets in percent of the best that any rule found (mean over restarts and sizes);
+    ``objective``: eq. 7 at the restarts' sets in percent of the best that any search found (mean over restarts and sizes);
     ``best_objective``, the same of the best restart; ``certified``, the percentage that no single swap improves; and the standard
     deviations of W's row and column sums.
     """
@@ -102,7 +104,7 @@ def exact_against_released(setting: Setting, *, sizes: list[int], restarts: int)
     spread = {"row_sum_sd": float(weights.sum(1).std()), "column_sum_sd": float(weights.sum(0).std())}
     for name, solutions in found.items():
         reached = 100 * solutions.objective / best
-        row = {"rule": name, "objective": float(reached.mean()), "best_objective": float(reached.max(1).mean())}
+        row = {"search": name, "objective": float(reached.mean()), "best_objective": float(reached.max(1).mean())}
         row |= {"certified": 100 * float(solutions.certified.mean()), **spread}
         yield row | setting.judge(scores(frequencies(solutions, len(weights)), solutions.sizes))
 

@@ -178,8 +178,8 @@ def flagged(scores: dict[str, list[np.ndarray]], modified: np.ndarray, target: n
     """Does detection flag the modified images?
 
     Args:
-        scores: for each row, a rule, its control, or the oracle (Lemma 1's estimate with the true indicator), scores (n,) of one
-            or several runs, which are averaged over.
+        scores: for each row, a detector, its control, or the oracle (Lemma 1's estimate with the true indicator), scores (n,) of
+            one or several runs, which are averaged over.
         modified: (n,) bool. target: (n,) bool, labelled as the class. removed: the share of all examples that is removed.
 
     Yields:

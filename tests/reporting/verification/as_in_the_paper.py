@@ -7,7 +7,7 @@ import pandas as pd
 
 from rethinking_backdoors.config import load
 from rethinking_backdoors.reporting.verification import published
-from rethinking_backdoors.reporting.verification.verdicts import our_column
+from rethinking_backdoors.reporting.verification.verdicts import measured_column
 
 ROOT = Path(__file__).parents[3]
 FACTS = published.read(ROOT / "config/published.yaml")
@@ -17,7 +17,7 @@ PAPER = load(ROOT / "config/cifar10.yaml")
 def as_published() -> dict[str, pd.DataFrame]:
     """Tables of ours that repeat the paper, with intervals of half a point."""
     lines = [
-        (n.table, n.experiment, n.row, our_column(n, PAPER), n.value, n.value - 0.5, n.value + 0.5, 3)
+        (n.table, n.experiment, n.row, measured_column(n, PAPER), n.value, n.value - 0.5, n.value + 0.5, 3)
         for n in published.numbers(FACTS)
     ]
     whole = pd.DataFrame(lines, columns=["table", "experiment", "row", "column", "value", "low", "high", "seeds"])

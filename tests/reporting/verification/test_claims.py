@@ -28,12 +28,12 @@ def world(**values):
         "figure9 clean_to_clean mean": 0.2,
         "lemma2 poisoned objective_percent": 101.0,
         "table3 none clean_accuracy": 87.0,
-        "table4 ours auroc_scores": 90.0,
-        "table4 ours auroc_within_target": 80.0,
-        "table4 ours auroc_permuted_masks": 60.0,
-        "table6 ours asr": 1.0,
+        "table4 paper auroc_scores": 90.0,
+        "table4 paper auroc_within_target": 80.0,
+        "table4 paper auroc_permuted_masks": 60.0,
+        "table6 paper asr": 1.0,
     }
-    for row, gap in {"ours": 0.5, "ac": 50.0, "spectre": 40.0, "ss": 30.0, "ispl": 0.5}.items():
+    for row, gap in {"paper": 0.5, "ac": 50.0, "spectre": 40.0, "ss": 30.0, "ispl": 0.5}.items():
         cells[f"table3 {row} clean_accuracy"] = 85.0
         cells[f"table3 {row} poisoned_accuracy"] = 85.0 - gap
     lines = []
@@ -76,18 +76,18 @@ def test_in_a_world_as_claimed_every_claim_holds():
         ("C6a", "", {"table2 oracle auroc 2": 99.0}),
         ("C6b", "", {"figure7 poisoned strength_mean_alpha30": 1.0}),
         ("C6c", "", {"table2 oracle auroc_alpha30": 90.0}),
-        ("C7a", "ours", {"table4 ours auroc_scores 7": 60.0}),
-        ("C7b", "ours", {"table4 ours auroc_within_target 7": 40.0}),
-        ("C7c", "ours", {"table4 ours auroc_permuted_masks 8": 95.0}),
-        ("C8a", "ours", {"table3 ours poisoned_accuracy 8": 50.0}),
-        ("C8b", "ours", {"table3 ours clean_accuracy 2": 80.0}),
+        ("C7a", "paper", {"table4 paper auroc_scores 7": 60.0}),
+        ("C7b", "paper", {"table4 paper auroc_within_target 7": 40.0}),
+        ("C7c", "paper", {"table4 paper auroc_permuted_masks 8": 95.0}),
+        ("C8a", "paper", {"table3 paper poisoned_accuracy 8": 50.0}),
+        ("C8b", "paper", {"table3 paper clean_accuracy 2": 80.0}),
         ("C9 AC", "ac", {"table3 ac poisoned_accuracy 1": 84.5}),
         ("C9 SPECTRE", "spectre", {"table3 spectre poisoned_accuracy 8": 84.5}),
         ("C9 SS fails", "ss", {"table3 ss poisoned_accuracy 7": 84.5}),
         ("C9 SS works", "ss", {"table3 ss poisoned_accuracy 5": 40.0}),
         ("C9 ISPL fails", "ispl", {"table3 ispl poisoned_accuracy 8": 84.5}),
         ("C9 ISPL works", "ispl", {"table3 ispl poisoned_accuracy 1": 40.0}),
-        ("C10", "ours", {"table6 ours asr": 50.0}),
+        ("C10", "paper", {"table6 paper asr": 50.0}),
         ("C11", "", {"figure9 clean_to_clean mean 6": 0.5}),
         ("C12", "", {"lemma2 poisoned objective_percent 1": 90.0}),
     ],
@@ -107,7 +107,7 @@ def test_the_exceptions_are_allowed_and_no_more():
 
 
 @pytest.mark.parametrize(
-    ("ours", "above", "at_least", "below"),
+    ("measured", "above", "at_least", "below"),
     [
         ((3.0, 2.5, 3.5), "holds", "holds", "fails"),
         ((1.0, 0.5, 1.5), "fails", "fails", "holds"),
@@ -116,8 +116,8 @@ def test_the_exceptions_are_allowed_and_no_more():
         ((3.0, np.nan, np.nan), "holds", "holds", "fails"),
     ],
 )
-def test_a_side_needs_the_whole_interval(ours, above, at_least, below):
-    found = {sense: side(ours, sense, 2.0) for sense in ("above", "at_least", "below")}
+def test_a_side_needs_the_whole_interval(measured, above, at_least, below):
+    found = {sense: side(measured, sense, 2.0) for sense in ("above", "at_least", "below")}
     assert found == {"above": above, "at_least": at_least, "below": below}
 
 
@@ -135,7 +135,7 @@ def test_differences_are_taken_within_a_seed():
     numbers = world(**AS_CLAIMED)
     numbers.loc[numbers["table"] == "table4", "value"] -= 5.0 * numbers["seed"]
     judged = judge(FACTS, PAPER, numbers).set_index(["claim", "row", "experiment"])
-    assert judged.loc[("C7c", "ours", "3"), ["value", "low", "high"]].tolist() == pytest.approx([30.0, 30.0, 30.0])
+    assert judged.loc[("C7c", "paper", "3"), ["value", "low", "high"]].tolist() == pytest.approx([30.0, 30.0, 30.0])
 
 
 def test_every_statistic_is_used_and_every_bound_has_a_reason():

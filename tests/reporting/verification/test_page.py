@@ -2,9 +2,9 @@ import pandas as pd
 from as_in_the_paper import FACTS, PAPER, ROOT, as_published
 
 from rethinking_backdoors.config import load
-from rethinking_backdoors.reporting.verification.answer import answer
 from rethinking_backdoors.reporting.verification.claims import judge
 from rethinking_backdoors.reporting.verification.page import page
+from rethinking_backdoors.reporting.verification.scorecard import scorecard
 from rethinking_backdoors.reporting.verification.verdicts import verify
 
 COLUMNS = ["table", "experiment", "row", "column", "seed", "value"]
@@ -16,7 +16,7 @@ def numbers(*lines):
 
 
 EVIDENCE = numbers(("natural", 1, "poison", "strength", 1.0), ("natural", 1, "class", "strength", 0.25))
-SEEDS = pd.concat([EVIDENCE, numbers(("table6", 1, "ours", "asr", 1.0), ("table6", 8, "ours", "asr", 50.0))])
+SEEDS = pd.concat([EVIDENCE, numbers(("table6", 1, "paper", "asr", 1.0), ("table6", 8, "paper", "asr", 50.0))])
 
 
 def made(config=PAPER, note=""):
@@ -35,8 +35,8 @@ def test_every_number_is_shown():
     table3 = lines_of(text, "Table 3")
     # One line for each experiment and row, but for the two dashes; the rows as in the paper.
     assert len(table3) == 46
-    assert [line[1] for line in table3[:6]] == ["none", "ac", "ispl", "spectre", "ss", "ours"]
-    assert table3[5] == ["1", "ours", "85.05", "85.05 [84.5, 85.5]", "reproduced", "85.06", "85.06 [84.6, 85.6]", "reproduced"]
+    assert [line[1] for line in table3[:6]] == ["none", "ac", "ispl", "spectre", "ss", "paper"]
+    assert table3[5] == ["1", "paper", "85.05", "85.05 [84.5, 85.5]", "reproduced", "85.06", "85.06 [84.6, 85.6]", "reproduced"]
     for where in ("Figure 7", "Figure 8", "Figure 9"):
         shown = sum(len(line[3].split(", ")) for line in lines_of(text, where))
         assert shown == (verified["where"] == where).sum()
@@ -68,7 +68,7 @@ def test_a_claim_is_told_in_words():
 def test_the_answer_has_a_line_a_statement_of_the_paper_and_two_tallies():
     verified, claims, _ = made()
     claims = claims.fillna({"row": "", "statistic": ""})
-    lines = answer({"here": claims, "there": claims}, {"here": verified, "there": verified}).splitlines()
+    lines = scorecard({"here": claims, "there": claims}, {"here": verified, "there": verified}).splitlines()
     whole = claims[(claims["experiment"] == "all") & claims["claimed"]]
     assert len(lines) == 2 + len(whole) + 2
     shown = "**not decided**, 1 of 8"

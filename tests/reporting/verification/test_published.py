@@ -33,7 +33,7 @@ def test_some_facts():
     assert cells["Table 3", 7, "none", "clean_accuracy"].value == 87.02
     assert "exchange" in cells["Table 3", 7, "none", "clean_accuracy"].note
     assert cells["Table 3", 6, "none", "clean_accuracy"].note == ""
-    assert cells["Table 4", 2, "ours", "auroc"].alpha == 30
+    assert cells["Table 4", 2, "paper", "auroc"].alpha == 30
     assert cells["Table 2", 2, "oracle", "auroc"].alpha == 50
     assert cells["Table 6", 8, "ispl", "asr"].value == 26.07
     assert ("Table 6", 2, "spectre", "asr") not in cells
@@ -43,9 +43,9 @@ def test_some_facts():
 
 def test_tolerances_are_those_of_the_kind_and_the_published_value():
     cells = {(n.where, n.experiment, n.row, n.column): n.tolerance for n in numbers(FACTS)}
-    assert cells["Table 3", 1, "ours", "poisoned_accuracy"] == pytest.approx(1.5)
+    assert cells["Table 3", 1, "paper", "poisoned_accuracy"] == pytest.approx(1.5)
     assert cells["Table 3", 1, "none", "poisoned_accuracy"] == pytest.approx(7.5)
-    assert cells["Table 6", 1, "ours", "asr"] == pytest.approx(1.5)
+    assert cells["Table 6", 1, "paper", "asr"] == pytest.approx(1.5)
     assert cells["Table 6", 1, "none", "asr"] == pytest.approx(7.5)
     assert cells["Figure 7", 1, "clean", "slope_1"] is None
     # Student's interval of the mean of five levels: t of 0.975 with four degrees of freedom is 2.776.

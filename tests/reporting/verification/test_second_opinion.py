@@ -63,12 +63,12 @@ def test_every_verdict(dataset):
     assert config["training"]["network"] != "resnet9"
     for line, (name, e, row, column, value) in zip(committed.itertuples(), wanted, strict=True):
         assert (line.experiment, line.row, line.column, line.published) == (e, row, column, value)
-        ours = {"section5": "auroc_alpha30" if e == 2 else "auroc", "table4": "auroc_scores"}.get(name, column)
-        values = raw.get(("table2" if name == "section5" else name, e, row, ours))
+        named = {"section5": "auroc_alpha30" if e == 2 else "auroc", "table4": "auroc_scores"}.get(name, column)
+        values = raw.get(("table2" if name == "section5" else name, e, row, named))
         assert line.verdict == ("not comparable" if values else "not run"), line
         if values:
             mean, half = mean_and_half(values)
-            assert line.ours == pytest.approx(mean, abs=1e-4 + 1e-5 * abs(mean))
+            assert line.measured == pytest.approx(mean, abs=1e-4 + 1e-5 * abs(mean))
             assert line.low == pytest.approx(max(mean - half, 0) if name.startswith("table") else mean - half, rel=1e-3, abs=1e-3)
             assert line.seeds == len(values)
 

@@ -16,7 +16,7 @@ def test_what_repeats_the_paper_is_reproduced():
     assert len(verified) == len(numbers(FACTS))
     # The printed numbers and the mean margins of Figure 7; the other measured ones cannot be compared at any scale.
     assert Counter(verified["verdict"]) == {"reproduced": 171 + 24, "not comparable": 272}
-    assert not verified["ours"].isna().any()
+    assert not verified["measured"].isna().any()
     table2 = verified[(verified["where"] == "Table 2")].iloc[0]
     assert table2["note"] == "estimator difference, lasso in the paper"
     unstated = verified["note"].str.contains("does not state the settings of this defense")
@@ -26,11 +26,11 @@ def test_what_repeats_the_paper_is_reproduced():
 @pytest.mark.parametrize(
     ("name", "where", "cell", "value", "verdict"),
     [
-        ("table3", "Table 3", {"experiment": 1, "row": "ours", "column": "clean_accuracy"}, 86.5, "reproduced"),
-        ("table3", "Table 3", {"experiment": 1, "row": "ours", "column": "clean_accuracy"}, 87.0, "differs"),
-        ("table6", "Table 6", {"experiment": 1, "row": "ours", "column": "asr"}, 4.0, "differs"),
+        ("table3", "Table 3", {"experiment": 1, "row": "paper", "column": "clean_accuracy"}, 86.5, "reproduced"),
+        ("table3", "Table 3", {"experiment": 1, "row": "paper", "column": "clean_accuracy"}, 87.0, "differs"),
+        ("table6", "Table 6", {"experiment": 1, "row": "paper", "column": "asr"}, 4.0, "differs"),
         ("table6", "Table 6", {"experiment": 1, "row": "none", "column": "asr"}, 80.0, "reproduced"),
-        ("table4", "Table 4", {"experiment": 2, "row": "ours", "column": "auroc_scores"}, 60.0, "differs"),
+        ("table4", "Table 4", {"experiment": 2, "row": "paper", "column": "auroc_scores"}, 60.0, "differs"),
         ("table2", "Section 5.1, text", {"experiment": 2, "row": "oracle", "column": "auroc_alpha30"}, 61.0, "differs"),
         ("figure7", "Figure 7", {"experiment": 1, "row": "poisoned", "column": "margin_first"}, 9.0, "differs"),
     ],
@@ -38,7 +38,7 @@ def test_what_repeats_the_paper_is_reproduced():
 def test_a_broken_result_turns_its_verdict_and_no_other(name, where, cell, value, verdict):
     before = verify(FACTS, PAPER, as_published())
     after = verify(FACTS, PAPER, changed(as_published(), name, value, **cell))
-    moved = before["ours"] != after["ours"]
+    moved = before["measured"] != after["measured"]
     assert moved.sum() == 1
     assert after.loc[moved, ["where", "verdict"]].to_numpy().tolist() == [[where, verdict]]
     assert (before.loc[~moved, "verdict"] == after.loc[~moved, "verdict"]).all()
@@ -60,12 +60,12 @@ def test_a_setting_concerns_what_depends_on_it():
         config = deepcopy(PAPER)
         change(config)
         verified = verify(FACTS, config, as_published()).set_index(["where", "experiment", "row", "column"])
-        asked = [("Table 1", "none", "clean_accuracy"), ("Table 2", "oracle", "auroc"), ("Table 4", "ours", "auroc")]
+        asked = [("Table 1", "none", "clean_accuracy"), ("Table 2", "oracle", "auroc"), ("Table 4", "paper", "auroc")]
         return [verified.loc[(where, e, row, column), "verdict"] == "reproduced" for where, row, column in asked for e in (1, 3)]
 
     assert all(verdicts(lambda config: None))
     assert verdicts(lambda config: config["models"].update(count=2000)) == [True, True, False, False, False, False]
-    assert verdicts(lambda config: config["rules"]["ours"].update(restarts=100)) == [True] * 4 + [False] * 2
+    assert verdicts(lambda config: config["detectors"]["paper"].update(restarts=100)) == [True] * 4 + [False] * 2
     assert verdicts(lambda config: config["experiments"][1].update(removed=0.2)) == [True] * 4 + [False, True]
     assert verdicts(lambda config: config["experiments"][1].update(poisoned=700)) == [False, True] * 3
     assert not any(verdicts(lambda config: config["training"].update(network="mlp")))
@@ -88,7 +88,7 @@ def test_digits_can_be_compared_in_nothing():
 
 
 @pytest.mark.parametrize(
-    ("ours", "expected"),
+    ("measured", "expected"),
     [
         ((52.0, np.nan, np.nan), 2.0),  # one seed: its value
         ((52.0, 51.5, 52.5), 1.5),  # the nearest end of the interval
@@ -97,8 +97,8 @@ def test_digits_can_be_compared_in_nothing():
         ((40.0, 39.0, 41.0), 9.0),
     ],
 )
-def test_the_distance_counts_the_interval_up_to_a_tolerance(ours, expected):
-    assert distance(50.0, 1.0, ours) == pytest.approx(expected)
+def test_the_distance_counts_the_interval_up_to_a_tolerance(measured, expected):
+    assert distance(50.0, 1.0, measured) == pytest.approx(expected)
 
 
 def test_means_of_the_evidence():

@@ -11,21 +11,23 @@ from rethinking_backdoors.reporting.figures import panels, style
 
 # Of each seed of an experiment: scores (t,) of the examples labelled as the target class, and which are poisoned (t,).
 Seeds = list[tuple[np.ndarray, np.ndarray]]
-# Colour, dashes and width. `ours` is wide, so that it shows where `refined` lies on it.
-LOOKS = {"ours": (style.CLEAN, style.SOLID, 2.4), "refined": (style.POISONED, style.SOLID, 1.3)}
+# Colour, dashes and width. `paper` is wide, so that it shows where `refined` lies on it.
+LOOKS = {"paper": (style.CLEAN, style.SOLID, 2.4), "refined": (style.POISONED, style.SOLID, 1.3)}
 OTHERS = [(color, dashes, 1.4) for dashes in (style.DASHED, style.DOTTED) for color in (style.BETWEEN, "#CC79A7", style.FIT)]
 # Where curves of several seeds are averaged.
 GRID = np.linspace(0, 1, 401)
 
 
 def load(files: Any, settings: Any) -> dict[str, Any]:
-    """The arguments of ``draw``. Files are ordered by experiment, seed, and rule or defense."""
+    """The arguments of ``draw``. Files are ordered by experiment, seed, and detector or defense."""
     poison, suspicion, detection = iter(files.poison), iter(files.suspicion), iter(files.detection)
     scores: dict[int, dict[str, Seeds]] = {number: {} for number in settings.experiments}
     for number in settings.experiments:
         for images in files.images:
             facts = truth(next(poison), images, settings.target_class[number])
-            paths = {name: next(suspicion) for name in settings.baselines} | {rule: next(detection) for rule in settings.rules}
+            paths = {name: next(suspicion) for name in settings.baselines} | {
+                detector: next(detection) for detector in settings.detectors
+            }
             for name, score in scores_by_defense(paths).items():
                 part = score[facts["target"]], facts["poisoned"][facts["target"]]
                 scores[number].setdefault(name, []).append(part)

@@ -4,7 +4,7 @@
 classes the retrained networks assign to the target class, mean over seeds. White is an attack that is stopped. The first column
 is no defense. Which columns stay white?
 
-**In the paper.** There is no such figure; its Table 6 has the numbers. Its own rule leaves at most 3.6 % in all eight
+**In the paper.** There is no such figure; its Table 6 has the numbers. Its own detector leaves at most 3.6 % in all eight
 experiments; activation clustering and SPECTRE leave every attack alive.
 """
 

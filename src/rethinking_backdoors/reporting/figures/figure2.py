@@ -91,7 +91,7 @@ def natural(axes: Axes, table: pd.DataFrame, sizes: list[str]) -> None:
 
 
 def detection(axes: Axes, table: pd.DataFrame, removed: float) -> None:
-    """AUROC within the class, and the share of the modified images that is removed, of rules, controls and oracle."""
+    """AUROC within the class, and the share of the modified images that is removed, of detectors, controls and oracle."""
     rows = [row for row in dict.fromkeys(table.loc[table["part"] == "detection", "row"]) if "," not in row]
     measures = {"auroc_within_class": ("AUROC in the class", 50), "modified_caught": ("modified removed", 100 * removed)}
     real, permuted = [], []
@@ -164,9 +164,9 @@ def say(table: pd.DataFrame, pictures: Arrays, names: list[str]) -> str:
             after, control = (cells["natural", name, "assigned"] for name in (row, f"control {size}"))
             shares = f"{before:.1f} % before, {control:.1f} % with pieces of other images"
             text.append(f"(b) The pattern at {size} pixels moves {after:.1f} % to its class ({shares}).")
-    for rule in ("ours", "refined"):
-        area, control = (cells["detection", name, "auroc_within_class"] for name in (rule, f"{rule}, permuted masks"))
-        caught = cells["detection", rule, "modified_caught"]
+    for detector in ("paper", "refined"):
+        area, control = (cells["detection", name, "auroc_within_class"] for name in (detector, f"{detector}, permuted masks"))
+        caught = cells["detection", detector, "modified_caught"]
         areas = f"an AUROC of {area:.1f} within the class (control {control:.1f})"
-        text.append(f"``{rule}`` has {areas} and removes {caught:.1f} % of the modified images.")
+        text.append(f"``{detector}`` has {areas} and removes {caught:.1f} % of the modified images.")
     return " ".join(text)

@@ -40,7 +40,7 @@ def column(table: Table, row: str, name: str, part: str = "value") -> pd.Series:
 
 
 def rows(table: Table) -> list[str]:
-    """The rows that stand for a defense or a rule, in the table's order."""
+    """The rows that stand for a defense or a detector, in the table's order."""
     return [row for row in dict.fromkeys(table["row"]) if row != "none"]
 
 
@@ -84,7 +84,7 @@ def accuracies(tables: dict[str, Table]) -> str:
 
 
 def rankings(tables: dict[str, Table]) -> str:
-    """Table 4, a sentence or two for each rule."""
+    """Table 4, a sentence or two for each detector."""
     table, text = tables["table4"], []
     for row in rows(table):
         score, within, control = (column(table, row, f"auroc_{name}") for name in ("scores", "within_target", "permuted_masks"))

@@ -1,1 +1,1 @@
-"""Did it replicate? The published numbers beside ours, and the paper's claims put to a test."""
+"""Did it replicate? The published numbers beside the measured ones, and the paper's claims put to a test."""

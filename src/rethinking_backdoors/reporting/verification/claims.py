@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from rethinking_backdoors.evaluation.tables import interval
-from rethinking_backdoors.reporting.verification.verdicts import our_percents
+from rethinking_backdoors.reporting.verification.verdicts import measured_percents
 
 COLUMNS = [
     "claim",
@@ -40,7 +40,7 @@ class Numbers:
         self._cells = {
             key: cell.set_index(["experiment", "seed"])["value"] for key, cell in seeds.groupby(["table", "row", "column"])
         }
-        self._percents = our_percents(config)
+        self._percents = measured_percents(config)
 
     def __call__(self, table: str, row: str, column: str) -> pd.Series:
         """One value for each experiment and seed; empty if there are none."""
@@ -121,15 +121,15 @@ def _judge_one(claim: dict[str, Any], row: str, claimed: bool, everyone: list[in
     asked = claim.get("experiments", everyone)
     groups = dict(list(STATISTICS[claim["statistic"]](numbers, row).dropna().groupby(level="experiment")))
     measured = {e: _interval(groups[e], claim["unit"]) for e in asked if e in groups}
-    sides = {e: side(ours, sense, bound) for e, ours in measured.items()}
+    sides = {e: side(cell, sense, bound) for e, cell in measured.items()}
     worst = _least_favourable(measured, sense)
     passed, verdict = list(sides.values()).count("holds"), overall(sides, len(asked), exceptions)
     result = (passed, len(asked), "" if worst is None else worst, verdict)
     shown = measured.get(worst, (np.nan,) * 3)
     lines = [("all", shown, (*result, _sentence(asked, exceptions, measured, sides, worst)))]
-    lines += [(str(e), ours, (int(sides[e] == "holds"), 1, e, sides[e], "")) for e, ours in measured.items()]
+    lines += [(str(e), cell, (int(sides[e] == "holds"), 1, e, sides[e], "")) for e, cell in measured.items()]
     start = (*start, claim["statistic"])
-    return [(*start, e, *np.round(ours, 4), claim["unit"], limit, *rest) for e, ours, rest in lines]
+    return [(*start, e, *np.round(cell, 4), claim["unit"], limit, *rest) for e, cell, rest in lines]
 
 
 def _interval(values: pd.Series, unit: str) -> tuple[float, float, float]:
@@ -140,9 +140,9 @@ def _interval(values: pd.Series, unit: str) -> tuple[float, float, float]:
     return value, float(low), float(high)
 
 
-def side(ours: tuple[float, float, float], sense: str, bound: float) -> str:
+def side(measured: tuple[float, float, float], sense: str, bound: float) -> str:
     """On which side of the bound the whole interval lies: "holds", "fails" or "not decided"; one seed counts by its value."""
-    value, low, high = np.round(ours, 6)
+    value, low, high = np.round(measured, 6)
     low, high = (value, value) if np.isnan(low) else (low, high)
     if sense == "below":
         return "holds" if high < bound else "fails" if low >= bound else "not decided"

@@ -11,8 +11,8 @@ HEAD = """# {dataset}: did it replicate?
 
 Made by the workflow from `tables/*.csv` and `config/published.yaml`; do not edit. First the paper's claims, each put to a test
 that it could have failed; then every number that the paper prints in Tables 1, 2, 3, 4 and 6 or that was measured from its
-Figures 7, 8 and 9, beside ours. (Figures 3 and 5 are experiments 5 and 2 of Figure 7, Figure 4 is experiment 8 of Figure 8.)
-Ours are means over {seeds}. Bounds and tolerances stand in
+Figures 7, 8 and 9, beside what was measured. (Figures 3 and 5 are experiments 5 and 2 of Figure 7, Figure 4 is experiment 8
+of Figure 8.) Measured numbers are means over {seeds}. Bounds and tolerances stand in
 `config/published.yaml`, each with its reason; none was changed after its statistic was seen."""
 
 CLAIMS_HEAD = """## The claims
@@ -21,7 +21,7 @@ Of the {count} statements that the paper's claims come to, **{hold} hold, {fail}
 experiment a statement holds if the whole interval lies on the right side of the bound and fails if the whole interval lies on
 the wrong side; over all experiments it holds if it does so in each but the exceptions that it allows, and fails if it fails in
 more than these. The number shown is that of the least favourable experiment. Statements in parentheses are measured alike and
-are no claims of the paper: this project's rule (`refined`) beside the paper's (`ours`), and what the paper shows without
+are no claims of the paper: this project's detector (`refined`) beside the paper's (`paper`), and what the paper shows without
 claiming it."""
 
 RIVALS_HEAD = """C1 in detail: the strength of the poison and of the strongest natural group of each kind, in logits for each
@@ -45,10 +45,10 @@ RIVALS = {
     "partners": "an example and its strongest partners",
 }
 VERDICT_WORDS = {
-    "reproduced": "within the tolerance for this kind of number, given our interval",
+    "reproduced": "within the tolerance for this kind of number, given the measured interval",
     "differs": "beyond it",
     "not comparable": "another data set, scale or setting, or a number that cannot be compared at all; both stand side by side",
-    "not run": "there is no such number of ours",
+    "not run": "no such number was measured",
 }
 TITLES = {
     "Figure 7": "Figure 7: margins against the number k of poisoned examples",
@@ -99,7 +99,7 @@ def claims_table(claims: pd.DataFrame) -> str:
     lines = [["claim", "statement", "where", "measured", "bound", "verdict", "in words"]]
     for claim in claims[claims["experiment"] == "all"].itertuples():
         measured = f"{claim.statistic.replace('_', ' ')} ({claim.unit})" if claim.statistic else "-"
-        says = f"{claim.says}, `{claim.row}`" if claim.row in ("ours", "refined") else claim.says
+        says = f"{claim.says}, `{claim.row}`" if claim.row in ("paper", "refined") else claim.says
         verdict = f"**{claim.verdict}**" if claim.claimed else claim.verdict
         lines.append([_name(claim), says, claim.where, measured, claim.bound or "-", verdict, claim.sentence])
     return _markdown(lines)
@@ -162,49 +162,51 @@ def settings_text(published: dict[str, Any], config: dict[str, Any]) -> str:
             lines.append([name, str(found[0][1]), "-" if found[0][2] is None else str(found[0][2]), stage])
         else:
             of = ", ".join(str(experiment) for experiment, _, _ in found)
-            paper, ours = (", ".join(str(entry[side]) for entry in found) for side in (1, 2))
+            paper, given = (", ".join(str(entry[side]) for entry in found) for side in (1, 2))
             every = len(found) == len(published["experiments"])
-            lines.append([f"{name}, {'all experiments' if every else f'experiments {of}'}", paper, ours, stage])
+            lines.append([f"{name}, {'all experiments' if every else f'experiments {of}'}", paper, given, stage])
     text = "The configuration differs from the paper's in these settings; what depends on one of them is not comparable."
     return f"{text}\n\n{_markdown(lines)}"
 
 
 def _printed(lines: pd.DataFrame) -> str:
-    """A printed table: one line for each experiment and row, for each column the paper's number, ours, and the verdict."""
+    """A printed table: one line for each experiment and row, for each column what was published and measured, and the verdict."""
     columns = list(dict.fromkeys(lines["column"]))
     head = ["exp.", "row"]
     for column in columns:
-        head += [f"{column.replace('_', ' ')}: paper", "ours", "verdict"]
+        head += [f"{column.replace('_', ' ')}: published", "measured", "verdict"]
     table = [head]
     for experiment, rows in lines.groupby("experiment"):
         for row, cells in rows.groupby("row", sort=False):
             line = [str(experiment), row]
             for _, cell in cells.set_index("column").loc[columns].iterrows():
-                line += [f"{cell['published']:.2f}", _ours(cell), cell["verdict"]]
+                line += [f"{cell['published']:.2f}", _shown(cell), cell["verdict"]]
             table.append(line)
     return _markdown(table)
 
 
 def _measured(lines: pd.DataFrame) -> str:
     """A figure: one line for each experiment and kind of number; single numbers and their intervals are in verification.csv."""
-    table = [["exp.", "of", "what", "paper", "ours", "verdict"]]
+    table = [["exp.", "of", "what", "published", "measured", "verdict"]]
     stems = (
         lines["column"]
         .str.replace(r"_(first|middle|last|low|high|\d)$", "", regex=True)
         .replace({"mean": "mean, sd", "sd": "mean, sd"})
     )
     for (experiment, row, stem), cells in lines.groupby(["experiment", "row", stems], sort=False):
-        shown = [", ".join("-" if pd.isna(value) else f"{value:.3g}" for value in cells[side]) for side in ("published", "ours")]
+        shown = [
+            ", ".join("-" if pd.isna(value) else f"{value:.3g}" for value in cells[side]) for side in ("published", "measured")
+        ]
         of = "" if row == "k" else row.replace("_", " ")
         table.append([str(experiment), of, WHAT.get(stem, stem), *shown, " / ".join(dict.fromkeys(cells["verdict"]))])
     return _markdown(table)
 
 
-def _ours(cell: pd.Series) -> str:
+def _shown(cell: pd.Series) -> str:
     """ "97.1 [96.0, 98.2]", or a dash."""
-    if pd.isna(cell["ours"]):
+    if pd.isna(cell["measured"]):
         return "-"
-    text = f"{cell['ours']:.2f}"
+    text = f"{cell['measured']:.2f}"
     return text if pd.isna(cell["low"]) else f"{text} [{cell['low']:.1f}, {cell['high']:.1f}]"
 
 

@@ -20,7 +20,7 @@ class Number:
 
     Attributes:
         where: the table or figure, in words.
-        table, experiment, row, column: where ours stands; the column without what depends on the configuration's alphas.
+        table, experiment, row, column: where the measured number stands; the column without what depends on the alphas.
         value: as published.
         kind: of number, a key of ``kinds`` in the file.
         stage: which settings it depends on, the last of "attack", "datamodel", "detection".

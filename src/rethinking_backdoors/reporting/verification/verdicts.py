@@ -18,7 +18,7 @@ COLUMNS = [
     "row",
     "column",
     "published",
-    "ours",
+    "measured",
     "low",
     "high",
     "seeds",
@@ -27,6 +27,7 @@ COLUMNS = [
     "note",
 ]
 Difference = tuple[str, Any, Any]
+Triple = tuple[float, float, float]  # value, low, high; NaN where there is none
 
 
 def verify(published: dict[str, Any], config: dict[str, Any], tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -56,18 +57,18 @@ def means(seeds: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def _line(number: Number, published: dict[str, Any], config: dict[str, Any], cells: dict[tuple, tuple]) -> tuple:
     """One line of the table."""
     at = (number.table, number.experiment, number.row)
-    value, low, high, seeds = cells.get((*at, our_column(number, config)), (np.nan, np.nan, np.nan, 0))
+    value, low, high, seeds = cells.get((*at, measured_column(number, config)), (np.nan, np.nan, np.nan, 0))
     verdict, note = judge(number, published, config, (value, low, high))
     said = "; ".join(filter(None, [note, number.note]))
     return (number.where, *at, number.column, number.value, value, low, high, seeds, number.tolerance, verdict, said)
 
 
-def our_column(number: Number, config: dict[str, Any]) -> str | None:
-    """The column of our tables that holds the same quantity; None if no models were trained at the number's subset fraction."""
+def measured_column(number: Number, config: dict[str, Any]) -> str | None:
+    """The column of a run's tables that holds the same quantity; None if no models have the number's subset fraction."""
     name = "auroc_scores" if number.table == "table4" else number.column
     if number.alpha is None:
         return name
-    percents = our_percents(config).get(number.experiment, [])
+    percents = measured_percents(config).get(number.experiment, [])
     if number.alpha not in percents:
         return None
     # Scores are those of the last fraction, everything else of the first; other fractions are named.
@@ -75,14 +76,16 @@ def our_column(number: Number, config: dict[str, Any]) -> str | None:
     return name if number.alpha == plain else f"{name}_alpha{number.alpha}"
 
 
-def our_percents(config: dict[str, Any]) -> dict[int, list[int]]:
+def measured_percents(config: dict[str, Any]) -> dict[int, list[int]]:
     """The subset fractions of every experiment in percent."""
     return {entry["experiment"]: [round(100 * alpha) for alpha in entry["alphas"]] for entry in config["experiments"]}
 
 
-def judge(number: Number, published: dict[str, Any], config: dict[str, Any], ours: tuple[float, float, float]) -> tuple[str, str]:
-    """Verdict and note on ours (value, low, high; NaN where there is none)."""
-    value, low, _ = ours
+def judge(
+    number: Number, published: dict[str, Any], config: dict[str, Any], measured: tuple[float, float, float]
+) -> tuple[str, str]:
+    """Verdict and note on what was measured (value, low, high; NaN where there is none)."""
+    value, low, _ = measured
     if np.isnan(value):
         return "not run", ""
     if differing := differences(published["settings"], published, config, number.experiment, number.stage):
@@ -92,13 +95,13 @@ def judge(number: Number, published: dict[str, Any], config: dict[str, Any], our
     notes = [f"{name} {given}, {paper} in the paper" for name, paper, given in noted(published, config, number.stage)]
     notes += [published["unstated"]["says"]] if number.row in published["unstated"]["rows"] else []
     notes += ["one seed, no interval"] if np.isnan(low) else []
-    verdict = "reproduced" if distance(number.value, number.tolerance, ours) <= number.tolerance else "differs"
+    verdict = "reproduced" if distance(number.value, number.tolerance, measured) <= number.tolerance else "differs"
     return verdict, "; ".join(notes)
 
 
-def distance(published: float, tolerance: float, ours: tuple[float, float, float]) -> float:
-    """From the published value to the nearest point of our interval, which counts for at most one tolerance on either side."""
-    value, low, high = ours
+def distance(published: float, tolerance: float, measured: Triple) -> float:
+    """From the published value to the nearest point of the measured interval, of which one tolerance on either side counts."""
+    value, low, high = measured
     low, high = (value, value) if np.isnan(low) else (max(low, value - tolerance), min(high, value + tolerance))
     # Ten digits: a distance that equals the tolerance but for rounding is within it.
     return round(max(published - high, low - published, 0.0), 10)
@@ -107,7 +110,7 @@ def distance(published: float, tolerance: float, ours: tuple[float, float, float
 def differences(
     settings: dict[str, Any], published: dict[str, Any], config: dict[str, Any], experiment: int, stage: str
 ) -> list[Difference]:
-    """Where the configuration differs from the paper in what a number of this stage depends on: name, the paper's, ours."""
+    """Where the configuration differs from the paper in what a number of this stage depends on: name, the paper's, this one's."""
     found = []
     for part in STAGES[: STAGES.index(stage) + 1]:
         found += _compare(settings.get(part, {}), config)
@@ -132,11 +135,11 @@ def _compare(paper: Any, given: Any, name: str = "") -> Iterator[Difference]:
 
 def _of_experiment(published: dict[str, Any], config: dict[str, Any], number: int, stage: str) -> list[Difference]:
     """Differences in the attack of one experiment, and in the share removed where that matters."""
-    ours = next((entry for entry in config["experiments"] if entry["experiment"] == number), {})
+    given = next((entry for entry in config["experiments"] if entry["experiment"] == number), {})
     paper = published["experiments"][number]
     names = ["attack", "poisoned"] + ["removed"] * (stage == "detection")
-    found = [(name, paper[name], ours.get(name)) for name in names if paper[name] != ours.get(name)]
-    if published["triggers"][paper["trigger"]] != config["triggers"].get(ours.get("trigger")):
-        same_name = ours.get("trigger") == paper["trigger"]
-        found.append(("trigger", paper["trigger"], "other pixels" if same_name else ours.get("trigger")))
+    found = [(name, paper[name], given.get(name)) for name in names if paper[name] != given.get(name)]
+    if published["triggers"][paper["trigger"]] != config["triggers"].get(given.get("trigger")):
+        same_name = given.get("trigger") == paper["trigger"]
+        found.append(("trigger", paper["trigger"], "other pixels" if same_name else given.get("trigger")))
     return found

@@ -1,4 +1,4 @@
-"""Did it replicate? The answer in one table, for the README."""
+"""Did it replicate? All verdicts in one table, for the README."""
 
 import pandas as pd
 
@@ -7,7 +7,7 @@ from rethinking_backdoors.reporting.verification.verdicts import VERDICTS
 JUDGEMENTS = ("holds", "fails", "not decided")
 
 
-def answer(claims: dict[str, pd.DataFrame], verified: dict[str, pd.DataFrame]) -> str:
+def scorecard(claims: dict[str, pd.DataFrame], verified: dict[str, pd.DataFrame]) -> str:
     """One line a statement of the paper, one for all of them and one for the published numbers; one column a data set.
 
     Args:
