@@ -88,6 +88,12 @@ class Experiment:
         draw, facts = open_source(self.images)
         return draw(self.shared("images")), facts
 
+    def clean_set(self) -> "tuple[np.ndarray, np.ndarray, Extractor | None]":
+        """From nothing to the clean training images (n, H, W, C) uint8, their labels (n,) and the features of the seed."""
+        arrays, _ = self.draw()
+        extractor = self.extractor(self.fit_features(arrays["spare_image"]) if self.features else None)
+        return arrays["train_image"], arrays["train_label"], extractor
+
     def fit_features(self, spare: np.ndarray) -> Arrays:
         """See ``training.features.fit``: the features of the seed, fitted on its spare images (N, H, W, C) uint8."""
         from rethinking_backdoors.training.features import FeatureSettings, fit

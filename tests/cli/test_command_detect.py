@@ -227,3 +227,24 @@ def test_a_pipe_hears_nothing_and_the_picture_is_drawn(tmp_path, weights):
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (tmp_path / "s.png").stat().st_size > 10_000
+
+
+def test_without_a_matrix_the_scores_are_those_of_its_differences_in_means(tmp_path):
+    rng = np.random.default_rng(3)
+    masks = rng.random((120, 90)) < 0.5
+    margins = rng.standard_normal((120, 90)) + 3 * masks[:, :15].mean(1, keepdims=True) * (np.arange(90) < 15)
+    np.save(tmp_path / "masks.npy", masks)
+    np.save(tmp_path / "margins.npy", margins.astype(np.float32))
+    given = ["--margins", tmp_path / "margins.npy", "--masks", tmp_path / "masks.npy", "--out", tmp_path / "W.npy"]
+    assert CliRunner().invoke(app, ["fit", *map(str, given)]).exit_code == 0
+    words = ["--sizes", "5,15", "--restarts", 8]
+    assert run(tmp_path, tmp_path / "W.npy", *words).exit_code == 0
+    stored = (tmp_path / "scores.csv").read_text()
+    done = run(tmp_path, tmp_path / "margins.npy", "--factors", "--masks", tmp_path / "masks.npy", *words)
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "scores.csv").read_text() == stored
+    assert json.loads((tmp_path / "scores.json").read_text())["factors"]
+    # What has no meaning without a matrix is refused, and so are masks beside a matrix.
+    done = run(tmp_path, tmp_path / "margins.npy", "--factors", "--threads", 2, "--figure", tmp_path / "x.png")
+    assert (done.exit_code, "leave out --figure, --threads" in done.stderr) == (2, True)
+    assert "--factors" in run(tmp_path, tmp_path / "W.npy", "--masks", tmp_path / "masks.npy").stderr

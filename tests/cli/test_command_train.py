@@ -125,3 +125,18 @@ def test_without_pydantic_the_check_says_what_it_leaves_out(monkeypatch, capsys)
     monkeypatch.setitem(sys.modules, "pydantic", None)
     config.check(yaml.safe_load(TINY.read_text()))
     assert "not noticed" in capsys.readouterr().err
+
+
+def test_trak_makes_a_matrix_that_detect_takes(tmp_path):
+    pytest.importorskip("trak", reason="traker is not installed")
+    done = run("--trak", out=tmp_path, models="0:3")
+    assert done.exit_code == 0, done.output
+    manifest = read_json(tmp_path / "alpha50/datamodel_trak.json")
+    assert (manifest["estimator"], manifest["m"]) == ("trak", 3)
+    assert not (tmp_path / "alpha50/margins").exists()
+    words = [tmp_path / "alpha50/datamodel_trak.npy", "--sizes", 10, "--restarts", 2, "--out", tmp_path / "scores.csv"]
+    done = CliRunner().invoke(app, ["detect", *map(str, words)])
+    assert done.exit_code == 0, done.output
+    settings = config.load(TINY)
+    assert len((tmp_path / "scores.csv").read_text().splitlines()) == settings["images"]["train"] + 1
+    assert "first models" in run("--trak", out=tmp_path / "no", models="5:8").stderr

@@ -264,3 +264,20 @@ def test_a_kind_of_network_that_does_not_exist_is_named(data, tmp_path):
         engine.train_shard(*data, tmp_path / "a.npy", root=1, alpha=0.5, models=(0, 4), training={"network": "resnet50"})
     with pytest.raises(InputError, match="width"):
         engine.train_shard(*data, tmp_path / "a.npy", root=1, alpha=0.5, models=(0, 4), training={"network": "mlp", "width": 3})
+
+
+def test_modules_are_the_first_models_of_a_shard(tmp_path):
+    """The margins of ordinary torch modules beside those that the engine stores in half precision."""
+    rng = np.random.default_rng(4)
+    images, labels = rng.integers(0, 256, (60, 4, 4, 1), dtype=np.uint8), np.arange(60) % 3
+    common = {"root": 7, "alpha": 0.5, "training": {**TRAINING, "models_at_once": 2}}
+    engine.train_shard(images, labels, tmp_path / "00000.npy", models=(0, 4), **common)
+    networks, inputs = engine.train_modules(images, labels, models=3, **common)
+    stored = np.load(tmp_path / "00000.npy")
+    for network, row in zip(networks, stored[:3], strict=True):
+        logits = network(inputs).detach().numpy()
+        own = logits[range(60), labels]
+        logits[range(60), labels] = -np.inf
+        np.testing.assert_allclose(own - logits.max(1), row, atol=5e-3)
+    with pytest.raises(InputError, match="an mlp only"):
+        engine.train_modules(images, labels, models=1, root=7, alpha=0.5, training={**TRAINING, "network": "resnet9"})

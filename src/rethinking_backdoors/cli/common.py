@@ -14,6 +14,8 @@ import typer
 
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import read_array, read_json, require_device
+from rethinking_backdoors.margins.arrays import Masks, PackedMasks
+from rethinking_backdoors.margins.store import open_with_masks
 
 TRAIN_ROWS = "rows are training examples"
 # The endings of what torch has saved; no manifest belongs to such a file.
@@ -90,6 +92,35 @@ def read_weights(path: Path, orientation: Orientation | None) -> np.ndarray:
             "if W[i, j] is the effect of training example i on target j, otherwise train-columns."
         )
     return weights if chosen == Orientation.train_rows else weights.T
+
+
+def read_models(margins: Path, masks: Path | None) -> tuple[Masks, np.ndarray | list[np.ndarray]]:
+    """Masks and margins: of a folder of shards that ``train`` made, or of files of somebody's own models."""
+    return _from_folder(margins, masks) if margins.is_dir() else _from_files(margins, masks)
+
+
+def _from_files(margins: Path, masks: Path | None) -> tuple[np.ndarray, np.ndarray]:
+    """Masks and margins of somebody's own models."""
+    if masks is None:
+        raise InputError(
+            "--masks is needed with a file of margins: (models, examples) bool, True where an example is trained on."
+        )
+    chosen, values = load_array(masks), load_array(margins)
+    if chosen.ndim != 2 or (chosen.dtype != bool and not np.isin(chosen, (0, 1)).all()):
+        raise InputError(f"{masks} must hold (models, examples) bool, or 0 and 1.")
+    return np.asarray(chosen, dtype=bool), values
+
+
+def _from_folder(folder: Path, masks: Path | None) -> tuple[PackedMasks, list[np.ndarray]]:
+    """The margins of a folder of shards, memory-mapped, and the masks that their seeds tell."""
+    if masks is not None:
+        raise InputError(f"--masks is not for {folder}: the seeds of its shards tell the masks.")
+    # Shards are named by numbers; what else lies there is a datamodel, or the temporary file of a job that was killed.
+    paths = sorted(folder.glob("[0-9]*.npy"))
+    if not paths:
+        raise InputError(f"{folder} holds no shards of margins (files such as 00000.npy).")
+    chosen, shards, _ = open_with_masks(paths)
+    return chosen, shards
 
 
 def _stated(path: Path, manifest: dict[str, Any]) -> Orientation:

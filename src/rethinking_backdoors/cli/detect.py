@@ -9,11 +9,13 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from tqdm import tqdm
 
-from rethinking_backdoors.cli.common import TORCH, Orientation, one_sentence, read_weights, use_device
-from rethinking_backdoors.detection.pairs import pair_sums
-from rethinking_backdoors.detection.scores import ranking, summarize
-from rethinking_backdoors.detection.search import Solutions, check, search_pairs
+from rethinking_backdoors.cli.common import TORCH, Orientation, one_sentence, read_models, read_weights, use_device
+from rethinking_backdoors.detection.factors import difference_factors
+from rethinking_backdoors.detection.scores import detect as search
+from rethinking_backdoors.detection.scores import ranking
+from rethinking_backdoors.detection.search import check
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import write_json, write_text
 
@@ -45,6 +47,8 @@ def detect(
     weights: Annotated[Path, typer.Argument(help="the weight matrix, .npy, or .pt of the public datamodels code")],
     orientation: Annotated[Orientation | None, typer.Option(help="needed where the file does not say it")] = None,
     detector: Annotated[Detector, typer.Option(help="paper: the paper's, eq. 7 and 8; refined: this project's")] = Detector.paper,
+    factors: Annotated[bool, typer.Option("--factors", help="no matrix: the argument is margins, as for fit")] = False,
+    masks: Annotated[Path | None, typer.Option(help="with --factors and a file of margins, as for fit")] = None,
     sizes: Annotated[str | None, typer.Option(help="solution sizes, 10,20,40; if not given, from 10 up to half of n")] = None,
     restarts: Annotated[int, typer.Option(min=1, help="starts for each size; 1,000 in the paper")] = 100,
     flag: Annotated[float, typer.Option(help="share of the examples to flag")] = 0.1,
@@ -62,31 +66,47 @@ def detect(
     W[i, j] is the effect of training on example i on the margin of target j; nothing else is looked at. A high score says that
     an example belongs to a strong feature; whether that feature is a backdoor is for you to find out.
 
+    With --factors, W are differences in means that are never stored: slower, but n x n numbers need not fit into memory.
+
     Example: rethinking-backdoors detect W.npy --orientation train-rows --threads 2 --out scores.csv --figure scores.png
     """
     with one_sentence():
         if not 0 < flag < 1:
             raise InputError(f"--flag {flag}: give a share between 0 and 1.")
         _check_out(out, weights)
+        if factors:
+            _check_factors(orientation, threads, device, storage, figure)
+        elif masks is not None:
+            raise InputError("--masks goes with --factors.")
         if device != "cpu":
             use_device(device, threads)
-        matrix, started = read_weights(weights, orientation), time.perf_counter()
+        matrix = difference_factors(*read_models(weights, masks)) if factors else read_weights(weights, orientation)
+        started, n = time.perf_counter(), len(matrix.scale if factors else matrix)
         settings = DETECTORS[detector]
-        chosen = _sizes(sizes, len(matrix), settings["step"])
-        found = _search(matrix, chosen, restarts, settings, seed, threads, device, storage)
-        result = summarize(found, len(matrix), settings["kept"])
-        order = ranking(result["score"], seed)
-        flagged = order[: int(flag * len(order))]
-        _write(out, result["score"], order, len(flagged))
-        facts = {"weights": str(weights), "detector": detector, "restarts": restarts, "seed": seed, "flag": flag}
-        facts |= {"score": "higher is more suspicious; counts of solutions, each over its size", "sizes": _by_size(found)}
-        write_json(out.with_suffix(".json"), {**facts, "seconds": round(time.perf_counter() - started, 1)})
+        chosen = {**settings, "sizes": _sizes(sizes, n, settings["step"]), "restarts": restarts}
+        bar = partial(tqdm, desc="sizes", disable=None)
+        found = search(matrix, chosen, seed, device, threads=threads, storage=storage, progress=bar)
+        order = ranking(found["score"], seed)
+        flagged = order[: int(flag * n)]
+        _write(out, found["score"], order, len(flagged))
+        facts = {"weights": str(weights), "factors": factors, "detector": detector, "restarts": restarts, "seed": seed}
+        facts |= {"flag": flag, "score": "higher is more suspicious; counts of solutions, each over its size"}
+        seconds = round(time.perf_counter() - started, 1)
+        write_json(out.with_suffix(".json"), {**facts, "sizes": _by_size(found), "seconds": seconds})
         if figure is not None:
             from rethinking_backdoors.reporting.figures import scores, style
 
-            style.save(scores.draw(result["score"], matrix, order, len(flagged)), figure)
+            style.save(scores.draw(found["score"], matrix, order, len(flagged)), figure)
         if sys.stdout.isatty():
-            _print(result["score"], order, len(flagged), out)
+            _print(found["score"], order, len(flagged), out)
+
+
+def _check_factors(orientation: Orientation | None, threads: int, device: str, storage: Storage, figure: Path | None) -> None:
+    """Refuses what has no meaning without a matrix, rather than ignoring it."""
+    given = {"--orientation": orientation, "--figure": figure, "--threads": threads > 1, "--device": device != "cpu"}
+    given["--storage"] = storage != Storage.float32
+    if names := [name for name, value in given.items() if value]:
+        raise InputError(f"--factors searches without a matrix, on one thread of a CPU: leave out {', '.join(names)}.")
 
 
 def _check_out(out: Path, weights: Path) -> None:
@@ -116,34 +136,10 @@ def _sizes(text: str | None, n: int, step: float) -> list[int]:
     return chosen
 
 
-def _search(
-    matrix: np.ndarray,
-    sizes: list[int],
-    restarts: int,
-    settings: dict[str, Any],
-    seed: int,
-    threads: int,
-    device: str,
-    storage: str,
-) -> Solutions:
-    """The search, with a bar over the sizes on a terminal."""
-    from tqdm import tqdm
-
-    pairs = pair_sums(matrix, out=np.empty(matrix.shape, dtype=storage), threads=threads)
-    if not settings["self_influence"]:
-        pairs = pairs.without_self()
-    arguments = {"seed": seed, "starts": settings["starts"], "progress": partial(tqdm, desc="sizes", disable=None)}
-    if device == "cpu":  # without torch, which takes seconds to import
-        return search_pairs(pairs, sizes, restarts, threads=threads, **arguments)
-    from rethinking_backdoors.detection.batched import search_batched
-
-    return search_batched(pairs, sizes, restarts, device=device, **arguments)
-
-
-def _by_size(found: Solutions) -> list[dict[str, Any]]:
+def _by_size(found: dict[str, np.ndarray]) -> list[dict[str, Any]]:
     """For each size the best objective (eq. 7), how many restarts reached it, and whether no single swap improves it."""
     rows = []
-    for size, objective, certified in zip(found.sizes, found.objective, found.certified, strict=True):
+    for size, objective, certified in zip(found["size"], found["objective"], found["certified"], strict=True):
         best = objective.max()
         reached = int((objective >= best - 1e-6 * abs(best)).sum())
         row = {"size": int(size), "objective": float(best), "reached_by": reached}

@@ -6,14 +6,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
-from rethinking_backdoors.cli.common import TRAIN_ROWS, load_array, one_sentence, use_device
-from rethinking_backdoors.datamodels import ESTIMATORS, PackedMasks, estimator_of, fit_with_fidelity
+from rethinking_backdoors.cli.common import TRAIN_ROWS, one_sentence, read_models, use_device
+from rethinking_backdoors.datamodels import ESTIMATORS, estimator_of, fit_with_fidelity
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import write_array
-from rethinking_backdoors.margins.store import open_with_masks
 
 Estimator = StrEnum("Estimator", {name: name for name in ESTIMATORS})
 
@@ -39,7 +37,7 @@ def fit(
         if out.suffix != ".npy":
             raise InputError(f"--out {out}: give a name that ends in .npy.")
         use_device(device, threads)
-        chosen, values = _from_folder(margins, masks) if margins.is_dir() else _from_files(margins, masks)
+        chosen, values = read_models(margins, masks)
         fitted, fidelity = fit_with_fidelity(estimator_of(estimator, device, threads), chosen, values)
         facts = {"estimator": estimator.value, "m": chosen.shape[0], "fidelity": fidelity}
         units = {"unit": "margin per added training example", "sign": "positive raises the margin"}
@@ -47,27 +45,3 @@ def fit(
         if sys.stdout.isatty():
             print(f"{out}: {fitted.coef_.shape[0]} training examples (rows) x {fitted.coef_.shape[1]} targets (columns)")
             print(f"on held-out models: {json.dumps(fidelity)}")
-
-
-def _from_files(margins: Path, masks: Path | None) -> tuple[np.ndarray, np.ndarray]:
-    """Masks and margins of somebody's own models."""
-    if masks is None:
-        raise InputError(
-            "--masks is needed with a file of margins: (models, examples) bool, True where an example is trained on."
-        )
-    chosen, values = load_array(masks), load_array(margins)
-    if chosen.ndim != 2 or (chosen.dtype != bool and not np.isin(chosen, (0, 1)).all()):
-        raise InputError(f"{masks} must hold (models, examples) bool, or 0 and 1.")
-    return np.asarray(chosen, dtype=bool), values
-
-
-def _from_folder(folder: Path, masks: Path | None) -> tuple[PackedMasks, list[np.ndarray]]:
-    """The margins of a folder of shards, memory-mapped, and the masks that their seeds tell."""
-    if masks is not None:
-        raise InputError(f"--masks is not for {folder}: the seeds of its shards tell the masks.")
-    # Shards are named by numbers; what else lies there is a datamodel, or the temporary file of a job that was killed.
-    paths = sorted(folder.glob("[0-9]*.npy"))
-    if not paths:
-        raise InputError(f"{folder} holds no shards of margins (files such as 00000.npy).")
-    chosen, shards, _ = open_with_masks(paths)
-    return chosen, shards

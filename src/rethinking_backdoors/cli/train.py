@@ -10,13 +10,15 @@ import numpy as np
 import typer
 
 from rethinking_backdoors import kernels
-from rethinking_backdoors.cli.common import one_sentence, use_device
+from rethinking_backdoors.cli.common import TRAIN_ROWS, one_sentence, use_device
 from rethinking_backdoors.config import check, count_of, experiments, load
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.experiment import Experiment
-from rethinking_backdoors.io import digest, read_json, read_npz, write_json
+from rethinking_backdoors.io import digest, read_json, read_npz, write_array, write_json
 from rethinking_backdoors.training.deadline import Deadline
 
+# How many models TRAK takes if not told otherwise.
+TRAK_MODELS = 5
 # Images, labels and, if the networks take features, what makes them.
 Data = tuple[np.ndarray, np.ndarray, Any]
 
@@ -33,11 +35,13 @@ def train(
     until: Annotated[
         float, typer.Option(min=0, help="seconds, after which no model is begun; without end if not given")
     ] = math.inf,
+    trak: Annotated[bool, typer.Option("--trak", help="no margins: a weight matrix from the gradients of a few models")] = False,
 ) -> None:
     """Makes an experiment's poisoned set and trains models on random subsets of it.
 
     Margins are stored shard by shard, with the workflow's seeds and file formats. Run the same command again and it goes on where
-    it stopped.
+    it stopped. With --trak it stores the weight matrix that TRAK (Park et al. 2023) makes of the models' gradients, five if not
+    told otherwise: alpha*/datamodel_trak.npy, for detect.
 
     Example: rethinking-backdoors train --config config/cifar10.yaml --experiment 1 --models 0:4000 --out exp1
     """
@@ -51,11 +55,16 @@ def train(
         if alpha is not None and alpha not in percents:
             raise InputError(f"--alpha {alpha}: experiment {experiment} has {', '.join(map(str, percents))}.")
         span = _span(models, count_of(settings, experiment))
+        if trak and span[0]:
+            raise InputError(f"--models {models}: TRAK takes the first models, 0:END.")
         device = use_device(device or settings["device"], threads)
         seed = settings["seeds"][0] if seed is None else seed
         made = Experiment.of(settings, experiment, seed, device)
         data = _poisoned(made, out)
         for a in percents if alpha is None else [alpha]:
+            if trak:
+                _attribute(made, a, span[1] if models else TRAK_MODELS, data, out)
+                continue
             _models(made, a, parts=(span, settings["models"]["shard"]), data=data, out=out, deadline=deadline)
 
 
@@ -91,9 +100,7 @@ def _poisoned(experiment: Experiment, out: Path) -> Data:
     made_from["settings"] = digest({part: getattr(experiment, part) for part in parts})
     if record.exists() and read_json(record) != made_from:
         raise InputError(f"{out} holds files of another experiment, seed or configuration: choose another --out.")
-    arrays, _ = experiment.draw()
-    images, labels = arrays["train_image"], arrays["train_label"]
-    extractor = experiment.extractor(experiment.fit_features(arrays["spare_image"]) if experiment.features else None)
+    images, labels, extractor = experiment.clean_set()
     if not record.exists():
         print(f"experiment {experiment.number}, seed {experiment.seed}: making the poisoned set", flush=True)
         made = experiment.poison(images, labels, partial(experiment.train_adversary, images, labels, extractor))
@@ -101,6 +108,22 @@ def _poisoned(experiment: Experiment, out: Path) -> Data:
         write_json(record, made_from)
     images, labels = poisoned_set(images, labels, **read_npz(out / "poison.npz", "index", "image", "label"))
     return images, labels, extractor
+
+
+def _attribute(experiment: Experiment, alpha: int, models: int, data: Data, out: Path) -> None:
+    """TRAK's weight matrix from the first models at one subset fraction (percent)."""
+    import torch
+
+    from rethinking_backdoors.datamodels.attribution import trak
+    from rethinking_backdoors.training.engine import train_modules
+
+    images, labels, extractor = data
+    chosen = {"root": experiment.root, "alpha": alpha / 100, "models": models, "training": experiment.training}
+    networks, inputs = train_modules(images, labels, **chosen, extractor=extractor)
+    path = out / f"alpha{alpha}" / "datamodel_trak.npy"
+    print(f"{path}: the gradients of {models} models", flush=True)
+    weights = trak(networks, inputs, torch.from_numpy(labels), dimensions=min(512, len(labels) - 1))
+    write_array(path, weights, {"estimator": "trak", "m": models, "root": str(experiment.root), "orientation": TRAIN_ROWS})
 
 
 def _models(

@@ -40,7 +40,7 @@ class Lasso(Datamodel):
 
     Attributes:
         coef_: W in raw units, the effect of adding an example; ``coef_standardised_`` is the same in units of the masks'
-            standard deviation ``deviation_`` (n,), as fast_l1 stores weights (half, at alpha = 1/2; see ``units``).
+            standard deviation ``deviation_`` (n,), as fast_l1 stores weights (half, at alpha = 1/2; see ``scaling``).
         penalty_: (t,) float64, the penalty of each target.
         converged_: whether every solution met the tolerance.
 

@@ -4,7 +4,7 @@ An estimator that multiplies masks and margins has W = diag(scale) left' right w
 models. Exact steepest swaps need S = W + W' at the members' rows alone, so those k rows are kept, and a swap computes one more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numba
@@ -109,7 +109,14 @@ def difference_factors(masks: Masks, margins: np.ndarray | Sequence[np.ndarray] 
 
 
 def search_factors(
-    factors: Factors, sizes: list[int], restarts: int, *, seed: int, starts: str = "random", self_influence: bool = True
+    factors: Factors,
+    sizes: list[int],
+    restarts: int,
+    *,
+    seed: int,
+    starts: str = "random",
+    self_influence: bool = True,
+    progress: Callable[[list[int]], Iterable[int]] = iter,
 ) -> Solutions:
     """``detection.search.search`` on factors: the same starts, swaps, objective and certificate.
 
@@ -117,7 +124,7 @@ def search_factors(
     a certificate says as much or more.
 
     Args:
-        factors: see ``Factors``; with sizes, restarts, seed, starts and their errors as in ``search``.
+        factors: see ``Factors``; with sizes, restarts, seed, starts, progress and their errors as in ``search_pairs``.
         self_influence: False for W with a zero diagonal.
 
     Memory beside the factors: 4 k n bytes for the members' rows with k the largest size, and at most 500 n bytes. Time: every
@@ -130,7 +137,7 @@ def search_factors(
         diagonal, column_sum = np.zeros(n), column_sum - diagonal
     stored = np.empty((max(sizes, default=0), n), dtype=np.float32)
     members, objective, certified = [], np.empty((len(sizes), restarts)), np.empty((len(sizes), restarts), dtype=bool)
-    for number, size in enumerate(sizes):
+    for number, size in enumerate(progress(sizes)):
         linear, found = diagonal - size / n * column_sum, np.empty((restarts, size), dtype=np.int64)
         for restart in range(restarts):
             found[restart] = start(factors.pair_row, n, size, generator(seed, "restart", size, restart), starts)

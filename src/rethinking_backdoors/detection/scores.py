@@ -1,11 +1,15 @@
 """Scores: how often an example is in the solutions (paper, eq. 8)."""
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rethinking_backdoors.detection.pairs import pair_sums
 from rethinking_backdoors.detection.search import Solutions, search_pairs
+
+if TYPE_CHECKING:
+    from rethinking_backdoors.detection.factors import Factors
 
 
 def frequencies(solutions: Solutions, n: int, kept: float = 1.0) -> np.ndarray:
@@ -29,28 +33,45 @@ def scores(frequency: np.ndarray, sizes: np.ndarray, exponent: float = 1.0) -> n
     return (frequency / np.asarray(sizes, dtype=np.float64)[:, None] ** exponent).sum(0)
 
 
-def detect(weights: np.ndarray, detector: dict[str, Any], seed: int, device: str = "cpu") -> dict[str, np.ndarray]:
+def detect(
+    weights: "np.ndarray | Factors",
+    detector: dict[str, Any],
+    seed: int,
+    device: str = "cpu",
+    *,
+    threads: int = 1,
+    storage: str = "float32",
+    progress: Callable[[list[int]], Iterable[int]] = iter,
+) -> dict[str, np.ndarray]:
     """Search and scores by one detector.
 
     Args:
-        weights: W (n, n), rows training examples, columns targets.
+        weights: W (n, n), rows training examples, columns targets; or its factors, on a CPU and one thread.
         detector: ``sizes``, ``restarts``, ``starts``, ``kept`` (see ``search`` and ``frequencies``) and ``self_influence``:
             whether W keeps its diagonal, each example's effect on its own margin, as eq. 7 has it.
         device: where the search runs; on a GPU all restarts of a size at once.
+        threads: restarts that are searched at once on a CPU. storage: of W + W', "float32" or "float16".
+        progress: see ``search_pairs``.
 
     Returns:
         See ``summarize``.
     """
-    pairs = pair_sums(weights)
-    if not detector["self_influence"]:
+    sizes, restarts, own = detector["sizes"], detector["restarts"], detector["self_influence"]
+    arguments = {"seed": seed, "starts": detector["starts"], "progress": progress}
+    if not isinstance(weights, np.ndarray):
+        from rethinking_backdoors.detection.factors import search_factors  # only here: its kernels take a second to load
+
+        found = search_factors(weights, sizes, restarts, self_influence=own, **arguments)
+        return summarize(found, len(weights.scale), detector["kept"])
+    pairs = pair_sums(weights, out=np.empty(weights.shape, dtype=storage), threads=threads)
+    if not own:
         pairs = pairs.without_self()
-    arguments = {"seed": seed, "starts": detector["starts"]}
     if device == "cpu":
-        found = search_pairs(pairs, detector["sizes"], detector["restarts"], **arguments)
+        found = search_pairs(pairs, sizes, restarts, threads=threads, **arguments)
     else:
         from rethinking_backdoors.detection.batched import search_batched  # only here: torch takes seconds to import
 
-        found = search_batched(pairs, detector["sizes"], detector["restarts"], device=device, **arguments)
+        found = search_batched(pairs, sizes, restarts, device=device, **arguments)
     return summarize(found, len(weights), detector["kept"])
 
 

@@ -5,16 +5,14 @@ import time
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import atomic, digest, read_array, read_json, write_json, write_manifest
+from rethinking_backdoors.margins.arrays import PackedMasks, pack
 from rethinking_backdoors.margins.subsets import masks
-
-if TYPE_CHECKING:
-    from rethinking_backdoors.margins.arrays import PackedMasks
 
 # Masks that are unpacked at a time.
 _MODELS_AT_ONCE = 1000
@@ -164,10 +162,8 @@ def _check_apart(one: _Shard, following: _Shard) -> None:
         raise InputError(f"The shards {one.path} and {following.path} both hold the models {both}: leave one of them out.")
 
 
-def open_with_masks(paths: Sequence[str | Path]) -> tuple["PackedMasks", list[np.ndarray], dict[str, Any]]:
+def open_with_masks(paths: Sequence[str | Path]) -> tuple[PackedMasks, list[np.ndarray], dict[str, Any]]:
     """The masks of all models (m, n), drawn again from their seeds; otherwise as ``open_shards``."""
-    from rethinking_backdoors.margins.arrays import pack  # only here: it loads scipy
-
     shards, common = open_shards(paths)
     models, n = common["models"], shards[0].shape[1]
     parts = (models[start : start + _MODELS_AT_ONCE] for start in range(0, len(models), _MODELS_AT_ONCE))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import digest, digest_arrays
 from rethinking_backdoors.margins.store import ShardWriter
 from rethinking_backdoors.margins.subsets import percent, subset
@@ -62,10 +63,7 @@ def train_shard(
 
     def launched() -> Iterator[torch.Tensor]:
         for start in range(models[0] + first, models[1], block):
-            indices = range(start, start + block)
-            subsets = np.stack([subset(root, alpha, index, len(images)) for index in indices])
-            streams = [generator(root, "model", percent(alpha), index) for index in indices]
-            yield kind.train(x, y, subsets, streams).margins(x, y).half()
+            yield kind.train(x, y, *drawn(root, alpha, range(start, start + block), len(images))).margins(x, y).half()
 
     for number, rows in enumerate(_in_time(_fetched(launched(), device), deadline or Deadline())):
         start = first + number * block
@@ -73,6 +71,34 @@ def train_shard(
         progress.add(min(block, writer.models - start))
     facts = {"alpha": alpha, "root": str(root), "settings": digest(recipe), "data": settings["data"]}
     return writer.finish(models[0], {**facts, "device": device_name(device), "seconds": round(writer.seconds, 2)})
+
+
+def drawn(root: int, alpha: float, models: range, n: int) -> tuple[np.ndarray, list[np.random.Generator]]:
+    """What a ``Trainer`` needs of models by their indices: their subsets (B, s) int64 of n examples, and their streams."""
+    subsets = np.stack([subset(root, alpha, index, n) for index in models])
+    return subsets, [generator(root, "model", percent(alpha), index) for index in models]
+
+
+def train_modules(
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    root: int,
+    alpha: float,
+    models: int,
+    training: dict[str, Any],
+    extractor: Extractor | None = None,
+) -> tuple[list[torch.nn.Module], torch.Tensor]:
+    """The first models of ``train_shard`` as ordinary torch modules, and the training set as they take it; on a processor.
+
+    Raises:
+        InputError: networks of this kind are trained in buffers that they share, and have no modules of their own.
+    """
+    if training["network"] != "mlp":
+        raise InputError(f"training.network is {training['network']}: single networks can be had of an mlp only.")
+    kind = trainer(training, "cpu")
+    x, y = kind.prepare(extract(images, extractor) if extractor else images), torch.from_numpy(labels)
+    return kind.train(x, y, *drawn(root, alpha, range(models), len(images))).modules(), x
 
 
 def _fetched(launched: Iterator[torch.Tensor], device: str) -> Iterator[np.ndarray]:

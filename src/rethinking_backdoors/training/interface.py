@@ -21,7 +21,7 @@ class Models(Protocol):
 
 
 class Trainer(Protocol):
-    """One kind of network with its settings, on one device. How a kind is chosen: ``kinds.trainer``.
+    """One kind of network with its settings, on one device. How a kind is chosen: ``registry.trainer``.
 
     Attributes:
         models_at_once: the size of the blocks that shards are trained and stored in.

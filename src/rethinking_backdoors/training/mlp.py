@@ -50,6 +50,16 @@ class Models:
         """(N, inputs) to (B, N, hidden), the rectified units."""
         return torch.matmul(inputs, self.first.mT).relu_()
 
+    def modules(self) -> list[torch.nn.Module]:
+        """The models as ordinary modules, (N, inputs) to (N, classes)."""
+        made = []
+        for weights in zip(self.first, self.second, strict=True):
+            layers = [torch.nn.Linear(*weight.shape[::-1], bias=False) for weight in weights]
+            for layer, weight in zip(layers, weights, strict=True):
+                layer.weight.data = weight.clone()
+            made.append(torch.nn.Sequential(layers[0], torch.nn.ReLU(), layers[1]))
+        return made
+
     def margins(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Logit of the label minus the largest other logit (paper, appendix A, definition 4).
 
@@ -64,7 +74,7 @@ class Models:
 
 
 class Trainer:
-    """The kind of network "mlp": a ``Trainer`` of ``basics`` with the settings of ``Recipe``."""
+    """The kind of network "mlp": a ``Trainer`` of ``interface`` with the settings of ``Recipe``."""
 
     def __init__(self, settings: dict[str, Any], device: str):
         self.recipe, self.device = Recipe(**settings), device
@@ -105,7 +115,7 @@ def train(
         inputs: (n, inputs) float32 or float64 on the device to use; all is computed in that precision. labels: (n,) int64 there.
         subsets: (B, s) int64, the examples that each model is trained on; the incomplete last batch of an epoch is dropped.
         streams: one generator a model: its initialisation and orders come from there.
-        epochs, start: see ``basics.Trainer``.
+        epochs, start: see ``interface.Trainer``.
 
     Returns:
         The trained models. Cross-entropy loss; weight decay on all weights, as torch's SGD adds it.

@@ -23,7 +23,7 @@ class Models:
         return torch.stack([self._of(state).logits(inputs) for state in self.states])
 
     def margins(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """(B, N) float32; see ``basics.margin``."""
+        """(B, N) float32; see ``interface.margin``."""
         return torch.cat([margin(self._of(state).logits(inputs)[None], labels) for state in self.states])
 
     def representations(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -37,7 +37,7 @@ class Models:
 
 
 class Trainer:
-    """The kind of network "resnet9": a ``Trainer`` of ``basics`` with the settings of ``Recipe``."""
+    """The kind of network "resnet9": a ``Trainer`` of ``interface`` with the settings of ``Recipe``."""
 
     def __init__(self, settings: dict[str, Any], device: str):
         self.recipe, self.device = Recipe(**settings), device
@@ -57,7 +57,7 @@ class Trainer:
         epochs: int | None = None,
         start: Models | None = None,
     ) -> Models:
-        """See ``basics.Trainer``; subsets that do not fill a batch are one batch."""
+        """See ``interface.Trainer``; subsets that do not fill a batch are one batch."""
         size, shape = min(self.recipe.batch_size, subsets.shape[1]), tuple(inputs.shape[1:])
         step = step_of(self.recipe, shape, int(labels.max()) + 1, size, self.device)
         states = []
