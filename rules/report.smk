@@ -165,7 +165,7 @@ rule verify:
 
 
 # The report: its sections, and the tables and figures that each shows. A table that is added here needs a caption
-# workflow/report/NAME.rst, and in findings the sentence on what came out.
+# workflow/report/NAME.rst, and in reporting/findings.py what came out of it, with a template.
 SECTIONS = {
     "1 Did it replicate": ["claims", "verification"],
     "2 Attacks": ["table1", "figure6"],

@@ -6,7 +6,7 @@ import pytest
 
 from rethinking_backdoors.reporting import findings
 from rethinking_backdoors.reporting.figures import figure2, figure3, figure5, figure6, figure7, figure8, figure9
-from rethinking_backdoors.reporting.findings.tables import experiments
+from rethinking_backdoors.reporting.words import experiments
 
 
 def long(*lines):
@@ -36,7 +36,7 @@ def test_one_experiment_is_not_every_experiment():
 
 def test_success_is_told_apart_by_the_threshold():
     table = long((1, "none", "asr", 90.0), (2, "none", "asr", 70.5), (1, "paper", "asr", 10.0), (2, "paper", "asr", 10.04))
-    assert findings.TABLES["table6"]({"table6": table}) == (
+    assert findings.said("table6", {"table6": table}) == (
         "Without a defense the attacks succeed on 70.5 (experiment 2) to 90.0 (experiment 1) % of the images. "
         "``paper`` stops experiment 1 (success at most 10 %); the highest success is 10.0 % (experiment 2)."
     )
@@ -49,7 +49,7 @@ def test_restored_accuracy_and_its_cost():
         for row, *pair in rows
         for kind, value in zip(("clean", "poisoned"), pair, strict=True)
     ]
-    said = findings.TABLES["table3"]({"table3": long(*lines)})
+    said = findings.said("table3", {"table3": long(*lines)})
     assert said == (
         "``paper`` brings poisoned accuracy to within 1 point of clean accuracy in experiment 1; the largest gap is 0.5 points "
         "(experiment 1). Clean accuracy falls by 1.0 points on average and by 1.0 at most (experiment 1). "
@@ -63,7 +63,7 @@ def test_scores_are_held_against_their_control():
     scores, controls = {1: 99.0, 2: 95.5, 3: 80.0}, {1: 85.0, 2: 94.0, 3: 90.0}
     lines = [(e, "paper", "auroc_scores", value) for e, value in scores.items()]
     lines += [(e, "paper", "auroc_permuted_masks", value) for e, value in controls.items()]
-    assert findings.TABLES["table4"]({"table4": long(*lines, (1, "ac", "auroc_scores", 50.0))}) == (
+    assert findings.said("table4", {"table4": long(*lines, (1, "ac", "auroc_scores", 50.0))}) == (
         "``paper`` has an AUROC of 80.0 (experiment 3) to 99.0 (experiment 1); it lies above its control in experiments 1 and 2, "
         "with intervals that do not touch in experiment 1. ``ac`` has an AUROC of 50.0."
     )
@@ -77,12 +77,12 @@ def test_attacks_oracle_and_removals():
             for kind, v in (("clean", a), ("poisoned", b))
         )
     )
-    assert findings.TABLES["table1"]({"table1": one}) == (
+    assert findings.said("table1", {"table1": one}) == (
         "Clean accuracy is 96.0 (experiment 2) to 97.0 (experiment 1) %. With the trigger it is 20.0 (experiment 1) to 60.0 "
         "(experiment 2) %, so that the attacks take away 36.0 (experiment 2) to 77.0 (experiment 1) points."
     )
     two = long((2, "oracle", "auroc", 60.9), (2, "oracle", "auroc_without_self", 58.0), (2, "oracle", "auroc_alpha30", 99.3))
-    assert findings.TABLES["table2"]({"table2": two}) == (
+    assert findings.said("table2", {"table2": two}) == (
         "The AUROC is 60.9, without self-influence 58.0. Experiment 2 has 99.3 with subsets of 30 % and 60.9 with those of its "
         "first fraction."
     )
@@ -91,13 +91,13 @@ def test_attacks_oracle_and_removals():
     lines = [(1, row, name, value) for row, of in counts.items() for name, value in zip(names, of, strict=True)]
     lines += [(0, "paper", "removed", 150.0)]
     clean = long((0, "none", "clean_accuracy", 96.9), (0, "paper", "clean_accuracy", 95.7))
-    assert findings.TABLES["defenses"]({"defenses": long(*lines), "table3": clean}) == (
+    assert findings.said("defenses", {"defenses": long(*lines), "table3": clean}) == (
         "``paper`` leaves at most one poisoned example on average in experiment 1, and most of the poison in no experiment. "
         "The target class loses 4.0 points of accuracy at most (experiment 1). "
         "Without an attack it removes 150 examples, for 1.2 points of clean accuracy."
     )
     table = long((1, "ac", "removed", 10), (1, "ss", "auroc_within_target", 60.0), (2, "ss", "auroc_within_target", 80.0))
-    assert findings.TABLES["figure11"]({"defenses": table}) == (
+    assert findings.said("figure11", {"defenses": table}) == (
         "``ss`` has an AUROC within the target class of 60.0 (experiment 1) to 80.0 (experiment 2), on average 70.0."
     )
 
@@ -111,16 +111,16 @@ def test_compute_cost_and_verdicts():
     ]
     table = pd.DataFrame(lines, columns=["experiment", "estimator", "models", "masks", "column", "value"])
     said = "``ridge`` reaches an AUROC of 98.0 in experiment 7 (control 82.0; within a point of it from 2,000 models on)."
-    assert findings.TABLES["compute"]({"compute": table}) == findings.TABLES["figure10"]({"compute": table}) == said
+    assert findings.said("compute", {"compute": table}) == findings.said("figure10", {"compute": table}) == said
     cost = pd.DataFrame(
         {"rule": ["train", "detect"], "jobs": [2, 1], "wall_s": [90, 30], "cpu_s": [45, 15], "max_rss_mb": [700, 1250]}
     )
-    assert findings.TABLES["cost"]({"cost": cost}) == (
+    assert findings.said("cost", {"cost": cost}) == (
         "3 jobs took 2.0 minutes one after another, and 1.0 minutes of processor time, most of it for ``train`` (75 %) and "
         "``detect`` (25 %). No job took more than 1.2 GB."
     )
     claims = pd.DataFrame({"verdict": ["holds", "fails", "holds", "fails"], "experiment": ["all"] * 3 + ["1"], "claimed": True})
-    assert findings.TABLES["claims"]({"claims": claims}) == "Of 3 claims: 2 holds and 1 fails."
+    assert findings.said("claims", {"claims": claims}) == "Of 3 claims: 2 holds and 1 fails."
 
 
 def test_slopes_and_strengths_of_figures():

@@ -29,17 +29,19 @@ def test_captions_get_the_sentence_of_a_table_or_of_a_figure(tmp_path):
     assert texts["overview"] == CAPTION
 
 
-def test_a_page_is_escaped_and_marked_up():
-    page = pages.page(CAPTION, "<hr>")
+def test_a_page_is_escaped_and_marked_up(tmp_path):
+    (tmp_path / "figure3.png").write_bytes(b"picture")
+    page = pages.page(CAPTION, tmp_path / "figure3.png")
     assert "<h1>Table 1: a &lt; b</h1>" in page
-    assert "<p><b>What to look at.</b> <code>rows</code> &amp; more.</p>\n<hr>" in page
+    assert "<p><b>What to look at.</b> <code>rows</code> &amp; more.</p>" in page
+    assert base64.b64decode(re.search(r"image/png;base64,([^\"]+)", page)[1]) == b"picture"
 
 
 def test_a_table_shows_every_cell_and_carries_its_file(tmp_path):
     path = tmp_path / "claims.csv"
     frame = pd.DataFrame({"claim": ["C1", "C1", "C2"], "said": ["a < b", "b", None], "low_end": [0.25, 1e6, float("nan")]})
     frame.to_csv(path, index=False)
-    made = pages.table(path, frame)
+    made = pages.page(CAPTION, path, frame)
     rows = re.findall(r'<tr( class="first")?>((?:<td.*?</td>)+)</tr>', made)
     assert [bool(first) for first, _ in rows] == [True, False, True]
     assert [re.findall(r"<td.*?>(.*?)</td>", cells) for _, cells in rows] == [
@@ -48,7 +50,7 @@ def test_a_table_shows_every_cell_and_carries_its_file(tmp_path):
         ["C2", "", ""],
     ]
     assert "<th>low end</th>" in made
-    assert base64.b64decode(re.search(r"base64,([^\"]+)", made)[1]) == path.read_bytes()
+    assert base64.b64decode(re.search(r"text/csv;base64,([^\"]+)", made)[1]) == path.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["claims", "figure2", "figure11", "table6", "verification"])

@@ -6,27 +6,7 @@ import pandas as pd
 
 from rethinking_backdoors.config import attacked, describe
 from rethinking_backdoors.reporting.pages import split
-
-HEAD = """# {dataset}: what came out
-
-Made by the workflow from `tables/*.csv`; do not edit. Means over {seeds} seeds with 95 % intervals (Student t over seeds; a seed
-draws the split, the poisoned examples, the subsets and the initialisations anew), percentages 0..100. `paper` is the paper's
-detector (eq. 7 and 8), `refined` is this project's; `ac` is Activation Clustering, `ispl` Inverse Self-Paced Learning, `ss`
-Spectral Signatures. Experiment 0 is the data set without an attack; its attack success rate is what the trigger does to networks
-that never saw it. Every section says what to look at, what the paper has, and what came out here.
-"""
-# The README takes the table of this section.
-ONE_TABLE = """## In one table
-
-Means over seeds. AUROCs are over all examples, each beside that of its control on permuted masks; `ASR after` and
-`clean acc. after`: networks retrained without what the detector removed."""
-DEFENSES = """## The defenses in one table
-
-Attack success rate / clean accuracy of networks retrained without what each defense removes, means over seeds."""
-OVERVIEW = """A replication of Khaddaj et al., *Rethinking Backdoor Attacks*, ICML 2023. The sections on the left hold every
-table and figure on a page of its own, with what to look at, what the paper found, and what came out here; the numbers in
-these texts are computed from this run's tables. *Statistics* holds the running times of all rules. ``paper`` is the paper's
-detector (eq. 7 and 8), ``refined`` is this project's. What came out in short:"""
+from rethinking_backdoors.reporting.words import markdown, render
 
 
 def page(
@@ -36,35 +16,28 @@ def page(
 
     Args:
         tables: by name, each in the long form of ``tables.summarize``.
-        captions: whole caption (see ``report.captions``) of each table and figure by its name, "figure3".
+        captions: whole caption (see ``pages.captions``) of each table and figure by its name, "figure3".
         note: what is not the official data, in words; empty if everything is.
     """
-    seeds = int(max(table["seeds"].max() for table in tables.values()))
-    parts = [HEAD.format(dataset=dataset, seeds=seeds)]
-    parts += [f"The data are not the official ones throughout: {note}."] if note else []
-    parts += [ONE_TABLE, headline(tables, experiments), DEFENSES, defended(tables, experiments)]
+    sections = []
     for name, caption in captions.items():
         title, body = split(caption)
-        parts += [f"## {title}", body]
-        parts.append(_markdown(wide(tables[name], experiments)) if name in tables else _picture(dataset, name))
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+        shown = _markdown(wide(tables[name], experiments)) if name in tables else f"![{name}](../../figures/{dataset}/{name}.png)"
+        sections.append({"title": title, "body": body, "shown": shown})
+    return render(
+        "summary.md",
+        dataset=dataset,
+        seeds=int(max(table["seeds"].max() for table in tables.values())),
+        note=note,
+        headline=headline(tables, experiments),
+        defended=defended(tables, experiments),
+        sections=sections,
+    )
 
 
 def readable(table: pd.DataFrame, experiments: dict[int, dict]) -> pd.DataFrame:
     """A table as it is shown: those of the paper's form one line for each experiment and row, others as they are."""
     return wide(table, experiments) if {"experiment", "row", "column", "value"} <= set(table.columns) else table
-
-
-def overview(dataset: str, captions: dict[str, str], note: str = "") -> str:
-    """The report's first page (rst): what this is, and what came out, from the captions of the main tables."""
-    title = f"Rethinking Backdoor Attacks, replicated: {dataset}"
-    parts = [f"{title}\n{'=' * len(title)}", OVERVIEW]
-    parts += [f"The data are not the official ones throughout: {note}."] if note else []
-    for name in ("claims", "verification", "table1", "table2", "table4", "table3", "table6"):
-        if name in captions:
-            title, body = split(captions[name])
-            parts.append(f"**{title}.** {body.rpartition('**Here.** ')[2]}")
-    return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
 def wide(table: pd.DataFrame, experiments: dict[int, dict]) -> pd.DataFrame:
@@ -79,13 +52,7 @@ def wide(table: pd.DataFrame, experiments: dict[int, dict]) -> pd.DataFrame:
 
 
 def _markdown(table: pd.DataFrame) -> str:
-    """A pipe table."""
-    lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _picture(dataset: str, name: str) -> str:
-    return f"![{name}](../../figures/{dataset}/{name}.png)"
+    return markdown(table.columns, table.to_numpy())
 
 
 def _cell(cells: pd.DataFrame, key: tuple) -> str:

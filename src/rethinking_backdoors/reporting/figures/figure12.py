@@ -15,9 +15,7 @@ import seaborn
 from matplotlib.figure import Figure
 
 from rethinking_backdoors.reporting.figures import panels, style
-
-# A mean attack success up to which the text calls an attack stopped, in percent.
-STOPPED = 10
+from rethinking_backdoors.reporting.findings import STOPPED
 
 
 def load(files: Any, settings: Any) -> dict[str, Any]:
@@ -59,4 +57,4 @@ def say(success: pd.DataFrame, titles: dict[int, str]) -> str:
     """How many attacks each defense stops."""
     stopped = (success.drop(columns="none") <= STOPPED).sum()
     counts = ", ".join(f"{name} {count}" for name, count in stopped.items())
-    return f"Of {len(success)} attacks so many are stopped (at most {STOPPED} % on average): {counts}."
+    return f"Of {len(success)} attacks so many are stopped (at most {STOPPED:g} % on average): {counts}."

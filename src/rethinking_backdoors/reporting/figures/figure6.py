@@ -13,7 +13,7 @@ from torchvision.utils import make_grid
 from rethinking_backdoors.attacks.triggers import Trigger, stamp, stamp_test
 from rethinking_backdoors.io import read_npz
 from rethinking_backdoors.reporting.figures import panels, style
-from rethinking_backdoors.reporting.findings.tables import listed
+from rethinking_backdoors.reporting.words import listed
 
 # Pixels of an enlarged image and between images; grey between them, because a trigger may be white or black.
 SIDE, GAP, GREY = 96, 9, 150

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from rethinking_backdoors.io import read_array, read_npz
 from rethinking_backdoors.reporting.figures import panels, style
-from rethinking_backdoors.reporting.findings.tables import experiments, listed
+from rethinking_backdoors.reporting.words import experiments, listed
 
 BINS, SHOWN = 100, (0.5, 99.5)  # SHOWN: percentiles of each group between which everything is drawn
 BLOCK, SAMPLE = 512, 1000  # rows of W that are read at a time, and that the percentiles are taken from

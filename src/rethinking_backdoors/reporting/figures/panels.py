@@ -12,7 +12,7 @@ from rethinking_backdoors.config import describe
 from rethinking_backdoors.evaluation.metrics import fit_line
 from rethinking_backdoors.io import read_npz
 from rethinking_backdoors.reporting.figures import style
-from rethinking_backdoors.reporting.findings.tables import listed
+from rethinking_backdoors.reporting.words import listed
 
 Arrays = dict[str, np.ndarray]
 

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from rethinking_backdoors.reporting.verification.verdicts import VERDICTS
+from rethinking_backdoors.reporting.words import markdown
 
 JUDGEMENTS = ("holds", "fails", "not decided")
 
@@ -13,7 +14,7 @@ def scorecard(claims: dict[str, pd.DataFrame], verified: dict[str, pd.DataFrame]
     Args:
         claims: by data set, see ``claims.judge``. verified: by data set, see ``verdicts.verify``.
     """
-    lines = [["claim", "", *claims], ["---"] * (2 + len(claims))]
+    lines = []
     whole = {name: table[(table["experiment"] == "all") & table["claimed"]] for name, table in claims.items()}
     indexed = [table.set_index(["claim", "row"]) for table in whole.values()]
     for claim, row in indexed[0].index:
@@ -23,7 +24,7 @@ def scorecard(claims: dict[str, pd.DataFrame], verified: dict[str, pd.DataFrame]
     counted = [table["verdict"].value_counts() for table in verified.values()]
     numbers = len(next(iter(verified.values())))
     lines.append(["numbers", f"the {numbers} published numbers", *(_tally(count, VERDICTS) for count in counted)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown(["claim", "", *claims], lines)
 
 
 def _tally(counted: pd.Series, verdicts: tuple[str, ...]) -> str:
