@@ -46,12 +46,10 @@ def in_ellipse(u: np.ndarray, v: np.ndarray, part: Part) -> np.ndarray:
 
 
 def in_polygon(u: np.ndarray, v: np.ndarray, part: Part) -> np.ndarray:
-    """Whether points are in a polygon: whether a ray to the right crosses its sides an odd number of times."""
-    inside, points = np.zeros(u.shape, dtype=bool), part["points"]
-    for (u0, v0), (u1, v1) in zip(points, [*points[1:], points[0]], strict=True):
-        if v0 != v1:
-            inside ^= ((v0 <= v) != (v1 <= v)) & (u < u0 + (v - v0) * (u1 - u0) / (v1 - v0))
-    return inside
+    """Whether points are in a polygon. (Pillow's ImageDraw rounds corners to whole samples and fills those on the edges too.)"""
+    from matplotlib.path import Path  # only here: no other trigger needs matplotlib
+
+    return Path(part["points"]).contains_points(np.column_stack([u.ravel(), v.ravel()])).reshape(u.shape)
 
 
 SHAPES: dict[str, Callable[[np.ndarray, np.ndarray, Part], np.ndarray]] = {

@@ -20,8 +20,9 @@ def precision_at_p(positive: np.ndarray, order: np.ndarray) -> float:
 
 def fit_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
     """Least-squares slope and intercept of y on x, both (p,), and their correlation; nan where nothing can be fitted."""
-    x, y = x - (mean_x := x.mean()), y - (mean_y := y.mean())
-    if not (spread := np.sqrt((x @ x) * (y @ y))) > 0:
+    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return np.nan, np.nan, np.nan
-    slope = x @ y / (x @ x)
-    return float(slope), float(mean_y - slope * mean_x), float(x @ y / spread)
+    from scipy.stats import linregress
+
+    line = linregress(x, y)
+    return float(line.slope), float(line.intercept), float(line.rvalue)

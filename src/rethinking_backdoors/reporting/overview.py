@@ -76,7 +76,11 @@ def overview(dataset: str, tables: dict[str, pd.DataFrame], captions: dict[str, 
     """
     experiments, claims = grid(tables["claims"])
     files = {Path(path).stem: path for path in pictures}
-    shown = [{"title": split(captions[name])[0], "image": textwrap.wrap(encoded(files[name]), LINE)} for name in PICTURES if name in files]
+    shown = [
+        {"title": split(captions[name])[0], "image": textwrap.wrap(encoded(files[name]), LINE)}
+        for name in PICTURES
+        if name in files
+    ]
     parts = [(split(captions[name])) for name in TABLES if name in captions]
     return render(
         "overview.rst",

@@ -1,5 +1,6 @@
 """Shards of models: from a training set to the margins of every example in every model, and networks for deployment."""
 
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import digest, digest_arrays
@@ -18,8 +20,10 @@ from rethinking_backdoors.seeds import generator
 from rethinking_backdoors.training.deadline import Deadline
 from rethinking_backdoors.training.features import Extractor, extract
 from rethinking_backdoors.training.interface import PERFORMANCE, Models, Trainer, device_name
-from rethinking_backdoors.training.progress import Progress
 from rethinking_backdoors.training.registry import trainer
+
+# What a job says of itself, every ten seconds.
+PROGRESS = "{n_fmt} of {total_fmt} models, {rate_noinv_fmt}, {remaining} left"
 
 
 def train_shard(
@@ -58,17 +62,19 @@ def train_shard(
     kind = trainer(training, device)
     x = kind.prepare(extract(images, extractor) if extractor else images)
     y, block = torch.from_numpy(labels).to(device), kind.models_at_once
-    progress, first = Progress(writer.models), writer.done // block * block
-    progress.found(first)
+    first = writer.done // block * block
+    if first:
+        print(f"{first} models of an earlier run are taken up", flush=True)
 
     def launched() -> Iterator[torch.Tensor]:
         for start in range(models[0] + first, models[1], block):
             yield kind.train(x, y, *drawn(root, alpha, range(start, start + block), len(images))).margins(x, y).half()
 
-    for number, rows in enumerate(_in_time(_fetched(launched(), device), deadline or Deadline())):
-        start = first + number * block
-        writer.append(start, rows)
-        progress.add(min(block, writer.models - start))
+    with tqdm(total=writer.models, initial=first, mininterval=10, file=sys.stdout, bar_format=PROGRESS) as progress:
+        for number, rows in enumerate(_in_time(_fetched(launched(), device), deadline or Deadline())):
+            start = first + number * block
+            writer.append(start, rows)
+            progress.update(min(block, writer.models - start))
     facts = {"alpha": alpha, "root": str(root), "settings": digest(recipe), "data": settings["data"]}
     return writer.finish(models[0], {**facts, "device": device_name(device), "seconds": round(writer.seconds, 2)})
 
