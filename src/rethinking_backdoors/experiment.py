@@ -41,13 +41,13 @@ class Experiment:
     number: int
     seed: int
     device: str = "cpu"
-    images: Section | None = None
-    features: Section | None = None
-    training: Section | None = None
-    attack: Section | None = None
-    network: Section | None = None
-    robust: Section | None = None
-    ascent: Section | None = None
+    images: Any = None
+    features: Any = None
+    training: Any = None
+    attack: Any = None
+    network: Any = None
+    robust: Any = None
+    ascent: Any = None
 
     @classmethod
     def of(cls, config: Section, number: int, seed: int, device: str) -> Self:
@@ -70,9 +70,10 @@ class Experiment:
     @classmethod
     def of_job(cls, wildcards: Any, params: Any, **given: Any) -> Self:
         """An experiment as a job of the workflow knows it: its ``params`` are called as the attributes here."""
-        known = {field.name: getattr(params, field.name, None) for field in fields(cls)}
-        known |= {"number": int(getattr(wildcards, "experiment", 0)), "seed": int(wildcards.seed), "dataset": wildcards.dataset}
-        return cls(**known | {"device": known["device"] or "cpu"} | given)
+        known: Section = {field.name: getattr(params, field.name, None) for field in fields(cls)}
+        known["number"], known["seed"] = int(getattr(wildcards, "experiment", 0)), int(wildcards.seed)
+        known["dataset"], known["device"] = wildcards.dataset, known["device"] or "cpu"
+        return cls(**known | given)
 
     @cached_property
     def root(self) -> int:
@@ -114,7 +115,9 @@ class Experiment:
             return lambda images: images
         from rethinking_backdoors.training.features import extract
 
-        return partial(extract, extractor=self.extractor(fitted))
+        extractor = self.extractor(fitted)
+        assert extractor is not None
+        return partial(extract, extractor=extractor)
 
     def train_adversary(self, images: np.ndarray, labels: np.ndarray, extractor: "Extractor | None") -> "torch.nn.Module":
         """The adversarially trained network of the seed, from its clean images (n, H, W, C) uint8 and labels (n,)."""

@@ -50,7 +50,7 @@ def digest_arrays(*arrays: np.ndarray) -> str:
     found = hashlib.sha256()
     for array in arrays:
         found.update(f"{array.dtype.name} {array.shape} ".encode())
-        found.update(np.ascontiguousarray(array).reshape(-1))
+        found.update(np.ascontiguousarray(array).reshape(-1).data)
     return found.hexdigest()[:16]
 
 
@@ -81,7 +81,7 @@ def read_json(path: str | Path) -> dict[str, Any]:
 def write_npz(path: str | Path, **arrays: np.ndarray) -> None:
     """Writes named arrays atomically; equal arrays give equal bytes."""
     with atomic(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
 
 
 def read_npz(path: str | Path, *names: str) -> dict[str, np.ndarray]:

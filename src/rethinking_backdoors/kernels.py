@@ -68,5 +68,5 @@ def describe() -> dict[str, str]:
         "onednn": os.environ.get("ONEDNN_MAX_CPU_ISA", "its choice"),
         "openblas": ", ".join(openblas) or "not loaded",
         "numpy": ", ".join(np.show_config(mode="dicts")["SIMD Extensions"]["found"]),
-        "numba": numba.config.CPU_NAME or "the processor's",
+        "numba": getattr(numba.config, "CPU_NAME", None) or "the processor's",
     }

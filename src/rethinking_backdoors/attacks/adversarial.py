@@ -6,6 +6,8 @@ float32 a rounding error of another processor's kernels grows through training a
 float64 the perturbed images were the same to the byte under three sets of kernels (docs/machines.md).
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch.nn import functional
@@ -84,7 +86,8 @@ def train_robust(
 
 def place(network: torch.nn.Module, device: str) -> torch.nn.Module:
     """The network on a device; on a GPU with channels last, as ``to_unit`` makes its images."""
-    return network.to(device, memory_format=torch.channels_last) if device.startswith("cuda") else network.to(device)
+    placed = network.to(device)
+    return placed.to(memory_format=torch.channels_last) if device.startswith("cuda") else placed  # pyright: ignore[reportCallIssue]
 
 
 def precision(network: torch.nn.Module) -> torch.dtype:
@@ -102,7 +105,7 @@ def to_bytes(images: torch.Tensor) -> np.ndarray:
     return (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
-def perturb(images: np.ndarray, labels: np.ndarray, network: torch.nn.Module, device: str = "cpu", **ascent: float) -> np.ndarray:
+def perturb(images: np.ndarray, labels: np.ndarray, network: torch.nn.Module, device: str = "cpu", **ascent: Any) -> np.ndarray:
     """``ascend`` on bytes: (p, H, W, C) uint8 images with labels (p,) in, perturbed images of the same shape and type out."""
     x, y = to_unit(images, precision(network)).to(device), torch.from_numpy(labels).to(device)
     return to_bytes(ascend(place(network, device), x, y, **ascent))

@@ -26,7 +26,8 @@ def make(
     trigger: Trigger,
     settings: Settings,
     rng: np.random.Generator,
-    perturb: Callable | None,
+    perturb: Callable[[np.ndarray, np.ndarray], np.ndarray] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """See ``registry``."""
+    assert perturb is not None, "NEEDS_ADVERSARY promises it"
     return stamp_drawn(perturb(images, labels), trigger, rng)

@@ -34,7 +34,8 @@ def place(pattern: Pattern, side: int, shape: tuple[int, ...]) -> tuple[slice, s
     """The pixels that a pattern takes in images of shape (H, W, ...) at ``side`` pixels: round its own middle, but inside."""
     starts = zip((pattern.top, pattern.left), shape[:2], strict=True)
     first = [int(np.clip(start + (len(pattern.piece) - side) // 2, 0, length - side)) for start, length in starts]
-    return tuple(slice(start, start + side) for start in first)
+    top, left = first
+    return slice(top, top + side), slice(left, left + side)
 
 
 def paste(images: np.ndarray, pattern: Pattern, side: int) -> np.ndarray:

@@ -12,7 +12,7 @@ import typer
 from tqdm import tqdm
 
 from rethinking_backdoors.cli.common import TORCH, Orientation, one_sentence, read_models, read_weights, use_device
-from rethinking_backdoors.detection.factors import difference_factors
+from rethinking_backdoors.detection.factors import Factors, difference_factors
 from rethinking_backdoors.detection.scores import detect as search
 from rethinking_backdoors.detection.scores import ranking
 from rethinking_backdoors.detection.search import check
@@ -81,7 +81,7 @@ def detect(
         if device != "cpu":
             use_device(device, threads)
         matrix = difference_factors(*read_models(weights, masks)) if factors else read_weights(weights, orientation)
-        started, n = time.perf_counter(), len(matrix.scale if factors else matrix)
+        started, n = time.perf_counter(), len(matrix.scale if isinstance(matrix, Factors) else matrix)
         settings = DETECTORS[detector]
         chosen = {**settings, "sizes": _sizes(sizes, n, settings["step"]), "restarts": restarts}
         bar = partial(tqdm, desc="sizes", disable=None)
@@ -93,7 +93,7 @@ def detect(
         facts |= {"flag": flag, "score": "higher is more suspicious; counts of solutions, each over its size"}
         seconds = round(time.perf_counter() - started, 1)
         write_json(out.with_suffix(".json"), {**facts, "sizes": _by_size(found), "seconds": seconds})
-        if figure is not None:
+        if figure is not None and not isinstance(matrix, Factors):
             from rethinking_backdoors.reporting.figures import scores, style
 
             style.save(scores.draw(found["score"], matrix, order, len(flagged)), figure)

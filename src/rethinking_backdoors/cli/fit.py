@@ -4,7 +4,7 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,7 +13,9 @@ from rethinking_backdoors.datamodels import ESTIMATORS, estimator_of, fit_with_f
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import write_array
 
-Estimator = StrEnum("Estimator", {name: name for name in ESTIMATORS})
+# An Enum as a call: its names are the registry's.
+Estimator: Any = StrEnum("Estimator", {name: name for name in ESTIMATORS})
+DEFAULT = Estimator("difference")
 
 
 def fit(
@@ -22,7 +24,7 @@ def fit(
     masks: Annotated[
         Path | None, typer.Option(help="(models, examples) bool, .npy; not for a folder, whose seeds tell them")
     ] = None,
-    estimator: Annotated[Estimator, typer.Option(help="how weights are estimated")] = Estimator.difference,
+    estimator: Annotated[Estimator, typer.Option(help="how weights are estimated")] = DEFAULT,  # pyright: ignore[reportInvalidTypeForm]
     threads: Annotated[int, typer.Option(min=1, help="on a CPU; other numbers may change last bits")] = 1,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
 ) -> None:

@@ -58,8 +58,7 @@ def train(
         if trak and span[0]:
             raise InputError(f"--models {models}: TRAK takes the first models, 0:END.")
         device = use_device(device or settings["device"], threads)
-        seed = settings["seeds"][0] if seed is None else seed
-        made = Experiment.of(settings, experiment, seed, device)
+        made = Experiment.of(settings, experiment, settings["seeds"][0] if seed is None else seed, device)
         data = _poisoned(made, out)
         for a in percents if alpha is None else [alpha]:
             if trak:
@@ -95,7 +94,8 @@ def _poisoned(experiment: Experiment, out: Path) -> Data:
     """The poisoned training set; ``out`` gets poison.npz and attack.json if it lacks them."""
     from rethinking_backdoors.attacks.poisoning import poisoned_set, write_poison
 
-    record, made_from = out / "command.json", {"experiment": experiment.number, "seed": experiment.seed}
+    record = out / "command.json"
+    made_from: dict[str, Any] = {"experiment": experiment.number, "seed": experiment.seed}
     parts = ("dataset", "images", "features", "training", "attack", "network", "robust", "ascent")
     made_from["settings"] = digest({part: getattr(experiment, part) for part in parts})
     if record.exists() and read_json(record) != made_from:

@@ -67,7 +67,7 @@ def check(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def _sentence(error: dict[str, Any]) -> str:
+def _sentence(error: Any) -> str:
     """Place and fault of one of pydantic's errors."""
     place, kind, context = list(error["loc"]), error["type"], error.get("ctx", {})
     if place[:1] in (["images"], ["training"]) and len(place) > 2:

@@ -74,13 +74,15 @@ def stream(
 @functools.cache
 def _import_ffcv() -> None:
     """Imports ffcv without compiling: its random crops of JPEG images take six seconds to compile, and nothing here uses them."""
-    import numba
+    from numba import config as numba_config
 
-    before, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, 1
+    settings: Any = numba_config
+
+    before, settings.DISABLE_JIT = settings.DISABLE_JIT, 1
     try:
         import ffcv  # noqa: F401
     finally:
-        numba.config.DISABLE_JIT = before
+        settings.DISABLE_JIT = before
 
 
 @functools.lru_cache(maxsize=4)

@@ -6,6 +6,7 @@ coordinate; the models do not enter.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numba
 import numpy as np
@@ -22,7 +23,7 @@ class Descent:
 
     def path(
         self, linear: np.ndarray, penalties: np.ndarray, held: np.ndarray, truth: np.ndarray, patience: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, bool]:
         """For each target the weights of that penalty of a falling sequence which predict held-out models best.
 
         Args:
@@ -38,9 +39,9 @@ class Descent:
         scale = _scale(targets[0])
 
         def work(first: int) -> bool:
-            return _paths(
-                self.square, *targets, held, self.tolerance * scale, self.sweeps, patience, weights, chosen, first, self.threads
-            )
+            settings = (self.tolerance * scale, self.sweeps, patience)
+            compiled: Any = _paths
+            return compiled(self.square, *targets, held, *settings, weights, chosen, first, self.threads)
 
         return weights.T, chosen, self._all(work)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rethinking_backdoors.datamodels.backend import Array, Host
+from rethinking_backdoors.datamodels.backend import Array, Device, Host
 from rethinking_backdoors.datamodels.overlaps import overlaps, padded, words
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.margins.arrays import Masks, PackedMasks, mask_columns
@@ -30,7 +30,7 @@ class Design:
         InputError: an example is in every subset or in none.
     """
 
-    def __init__(self, masks: Masks, at: Host, threads: int = 1):
+    def __init__(self, masks: Masks, at: Host | Device, threads: int = 1):
         self.masks, self.at, self.threads = masks, at, threads
         self.m, self.n = masks.shape
         self._at_once = _EXAMPLES_AT_ONCE * 4 // np.dtype(at.dtype).itemsize if isinstance(at, Host) else self.n
@@ -47,6 +47,7 @@ class Design:
         """X' times a block (m, b): for each example the sum over the models trained with it. Returns (n, b)."""
         if self._transposed is not None:
             return self._transposed @ block
+        assert isinstance(self.at, Host)  # a device has it all at once
         result = np.empty((self.n, block.shape[1]), dtype=self.at.dtype)
         for start, stop in self._parts():
             np.matmul(self.at.put(mask_columns(self.masks, start, stop).T), block, out=result[start:stop])
@@ -54,6 +55,7 @@ class Design:
 
     def predictions(self, weights: Array) -> Array:
         """X times weights (n, b): for each model the sum over its subset. Returns (m, b); on a device only."""
+        assert self._transposed is not None
         return self._transposed.T @ weights
 
     def gram(self, over: str) -> Array:
@@ -61,6 +63,7 @@ class Design:
         if isinstance(self.at, Host):
             counts = overlaps(self._words(over), self.threads)
         else:
+            assert self._transposed is not None
             counts = self._transposed @ self._transposed.T if over == "examples" else self._transposed.T @ self._transposed
         if over == "examples":
             # Xc'Xc = X'X - s s'/m with s the sums of the columns.

@@ -1,7 +1,7 @@
 """The LASSO of the datamodels paper: one L1 path a target, the penalty from held-out models, a refit on all."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -115,8 +115,8 @@ class Lasso(Datamodel):
             self.intercept_[targets] = mean - design.mean @ self.coef_[:, targets]
             self.converged_ &= done
 
-    def _solver(self, design: Design, deviation: np.ndarray, at: Host | Device) -> Descent:
-        """What solves blocks of targets, with Z'Z / m."""
+    def _solver(self, design: Design, deviation: np.ndarray, at: Host | Device) -> Any:
+        """What solves blocks of targets, with Z'Z / m: a ``Descent`` on the host, a ``Proximal`` on a device."""
         if not isinstance(at, Host) and 2 * design.m < design.n:
             from rethinking_backdoors.datamodels.proximal import Proximal, Standardised  # only here: it needs torch
 

@@ -61,6 +61,6 @@ def _count(bits: np.ndarray, counts: np.ndarray, first: int, step: int) -> None:
                 for j in range(left, min(left + _TILE, i + 1)):
                     total = numba.uint64(0)
                     for k in range(width):
-                        total += _ones(bits[i, k] & bits[j, k])
+                        total += _ones(bits[i, k] & bits[j, k])  # pyright: ignore[reportCallIssue]
                     counts[i, j] = total
                     counts[j, i] = total

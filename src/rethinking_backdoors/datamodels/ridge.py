@@ -88,7 +88,7 @@ def _exact(design: Design, over: str, square: np.ndarray, margins: Margins, at: 
 def _sampled(design: Design, over: str, square: Array, margins: Margins, at: Host | Device, rng: np.random.Generator) -> Spectrum:
     """The spectrum by quadrature. With r of random signs the mean of |A r|^2 is |A|^2, so that random mixtures Fc r of all
     targets stand for their sum (Hutchinson 1990); likewise random signs for the trace."""
-    signs = rng.choice(np.float32([-1, 1]), (margins.shape[1], _TARGET_VECTORS))
+    signs = rng.choice(np.array([-1, 1], dtype=np.float32), (margins.shape[1], _TARGET_VECTORS))
     mixtures = np.zeros((design.m, _TARGET_VECTORS), dtype=np.float32)
     for targets, block, _ in centred_blocks(margins):
         mixtures += block @ signs[targets]
@@ -97,7 +97,7 @@ def _sampled(design: Design, over: str, square: Array, margins: Margins, at: Hos
     value = np.maximum(value, 0)
     energy = along_left(value, energy) if over == "examples" else energy
     # Centring makes one eigenvalue 0 (over models always, over examples where subsets have one size): the others share the trace.
-    probes = rng.choice(np.float32([-1, 1]), (len(square), _TRACE_VECTORS))
+    probes = rng.choice(np.array([-1, 1], dtype=np.float32), (len(square), _TRACE_VECTORS))
     nodes, count = lanczos(square, at.put(probes - probes.mean(0)), _STEPS)
     count *= (len(square) - 1) / count.sum()
     return Spectrum(

@@ -21,6 +21,7 @@ class Learner(Protocol):
 
     def evaluate(self, network: Any) -> tuple[np.ndarray, np.ndarray]:
         """The cross-entropy (n,) of every example of the training set, and the class (n,) that the network assigns to it."""
+        ...
 
 
 @dataclass(frozen=True)

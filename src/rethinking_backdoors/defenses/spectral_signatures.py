@@ -52,6 +52,6 @@ def defend(examples: TrainingSet, settings: Settings, oracle: Oracle, rng: np.ra
     score, removed = np.full(len(examples.labels), -np.inf), []
     for members in suspect_classes(examples.labels, oracle):
         score[members] = scores(examples.representations[members], settings.variant)
-        base = oracle.poisoned if settings.variant == "paper" else len(members)
+        base = oracle.poisoned if settings.variant == "paper" and oracle.poisoned is not None else len(members)
         removed.append(highest_of_class(score, members, int(settings.removed * base)))
     return Removal(np.concatenate(removed), score)

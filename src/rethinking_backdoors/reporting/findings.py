@@ -12,18 +12,17 @@ from rethinking_backdoors.reporting.words import paragraph
 STOPPED = 10.0
 # Poisoned accuracy is restored if it comes within so many points of clean accuracy; the paper's largest gap is 0.92.
 RESTORED = 1.0
-Table = pd.DataFrame
-Tables = dict[str, Table]
+Tables = dict[str, pd.DataFrame]
 Finding = dict[str, Any]
 
 
-def column(table: Table, row: str, name: str, part: str = "value") -> pd.Series:
+def column(table: pd.DataFrame, row: str, name: str, part: str = "value") -> pd.Series:
     """The values of one row and column of a table in long form, by experiment with an attack; empty if it has none."""
     lines = table[(table["row"] == row) & (table["column"] == name) & (table["experiment"] != 0)]
     return lines.set_index("experiment")[part]
 
 
-def rows(table: Table) -> list[str]:
+def rows(table: pd.DataFrame) -> list[str]:
     """The rows that stand for a defense or a detector, in the table's order."""
     return [row for row in dict.fromkeys(table["row"]) if row != "none"]
 

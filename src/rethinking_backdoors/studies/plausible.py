@@ -94,7 +94,8 @@ def object_effect(scene: Scene, attack: dict[str, Any], counts: list[int]) -> tu
     touched = objects.paste(test, attack["trigger"], generator(scene.root, "test objects"))
     triggered, rows, pictures = scene.represent(touched), [], {}
     for count in counts:
-        made = poison(images, labels, **attack | {"count": count}, rng=generator(scene.root, "poison"))
+        settings: dict[str, Any] = {**attack, "count": count}
+        made = poison(images, labels, **settings, rng=generator(scene.root, "poison"))
         changed = scene.inputs.copy()
         if count:
             changed[made.index] = scene.represent(made.image)

@@ -17,6 +17,7 @@ from rethinking_backdoors.io import digest, digest_arrays
 from rethinking_backdoors.margins.store import ShardWriter
 from rethinking_backdoors.margins.subsets import percent, subset
 from rethinking_backdoors.seeds import generator
+from rethinking_backdoors.training import mlp
 from rethinking_backdoors.training.deadline import Deadline
 from rethinking_backdoors.training.features import Extractor, extract
 from rethinking_backdoors.training.interface import PERFORMANCE, Models, Trainer, device_name
@@ -104,7 +105,9 @@ def train_modules(
         raise InputError(f"training.network is {training['network']}: single networks can be had of an mlp only.")
     kind = trainer(training, "cpu")
     x, y = kind.prepare(extract(images, extractor) if extractor else images), torch.from_numpy(labels)
-    return kind.train(x, y, *drawn(root, alpha, range(models), len(images))).modules(), x
+    trained = kind.train(x, y, *drawn(root, alpha, range(models), len(images)))
+    assert isinstance(trained, mlp.Models)
+    return trained.modules(), x
 
 
 def _fetched(launched: Iterator[torch.Tensor], device: str) -> Iterator[np.ndarray]:

@@ -47,6 +47,11 @@ class Extractor(torch.nn.Module):
         settings: the settings that it was fitted with.
     """
 
+    filters: torch.Tensor
+    offset: torch.Tensor
+    center: torch.Tensor
+    projection: torch.Tensor
+
     def __init__(self, arrays: dict[str, np.ndarray], settings: FeatureSettings):
         super().__init__()
         self.settings = settings

@@ -12,12 +12,15 @@ class Models(Protocol):
 
     def logits(self, inputs: torch.Tensor) -> torch.Tensor:
         """(B, classes, N) float32 on the device."""
+        ...
 
     def margins(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """(B, N) float32: the margin of every image, given labels (N,) int64, in every model; see ``margin``."""
+        ...
 
     def representations(self, inputs: torch.Tensor) -> torch.Tensor:
         """(B, N, d) float32 on the device: the last hidden layer, which the logits are a linear map of."""
+        ...
 
 
 class Trainer(Protocol):
@@ -31,6 +34,7 @@ class Trainer(Protocol):
 
     def prepare(self, images: np.ndarray) -> torch.Tensor:
         """(N, H, W, C) uint8 to whatever the models take, N rows, resident on the device."""
+        ...
 
     def train(
         self,
@@ -53,6 +57,7 @@ class Trainer(Protocol):
             epochs: instead of the recipe's; the learning rate's triangle is stretched over them.
             start: what an earlier call returned, B models that are trained on; without momentum from before.
         """
+        ...
 
 
 # Settings that change a model's time, not what it is trained to be: files made with others of them belong together.

@@ -39,6 +39,7 @@ class FirstConvolution(nn.Conv2d):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, 3, H, W) to (N, out_channels, H', W')."""
+        assert not isinstance(self.padding, str)
         return filled_up(x, self.weight, self.padding) if x.is_cuda else super().forward(x)
 
 
@@ -80,6 +81,9 @@ class ResNet9(nn.Module):
         mixed: whether everything up to the last hidden layer is computed in bfloat16; the logits never are, because margins are
             differences of them.
     """
+
+    mean: torch.Tensor
+    sd: torch.Tensor
 
     def __init__(self, classes: int, *, mixed: bool = False):
         super().__init__()

@@ -85,7 +85,7 @@ class Step:
         self.recipe, self.device = recipe, torch.device(device)
         self.cuda = self.device.type == "cuda"
         network = resnet.ResNet9(classes, mixed=self.cuda and recipe.precision == "bf16")
-        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.parameters = list(self.network.parameters())
         self.velocities = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.images = torch.zeros((batch, *image_shape), dtype=torch.uint8, device=self.device)

@@ -66,7 +66,7 @@ class Trainer:
             if start is not None:
                 torch._foreach_copy_(_tensors(step), start.states[model])
             orders = on_device(batches(subset[None], [rng], epochs or self.recipe.epochs, size)[:, 0], self.device)
-            corners = draw_corners(rng, self.recipe.cutout, (len(orders), size), shape[:2])
+            corners = draw_corners(rng, self.recipe.cutout, (len(orders), size), (shape[0], shape[1]))
             stream = ((inputs.index_select(0, order), labels.index_select(0, order)) for order in orders)
             fit(step, self.recipe, stream, corners)
             states.append([tensor.clone() for tensor in _tensors(step)])

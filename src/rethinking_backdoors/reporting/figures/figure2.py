@@ -100,8 +100,10 @@ def detection(axes: Axes, table: pd.DataFrame, removed: float) -> None:
         real.append(cells.loc[rows])
         permuted.append(cells.reindex([f"{row}, permuted masks" for row in rows]))
         ends = first - 0.5, first + len(rows) - 0.5
-        axes.hlines(chance, *ends, color=style.NEUTRAL, linestyle=style.DOTTED, linewidth=0.9, label="chance" if first else None)
-        axes.text(np.mean(ends), -0.19, words, transform=axes.get_xaxis_transform(), ha="center", va="center", fontsize=7)
+        axes.hlines(
+            chance, *ends, color=style.NEUTRAL, linestyle=style.DOTTED, linewidth=0.9, label="chance" if first else "_nolegend_"
+        )
+        axes.text(sum(ends) / 2, -0.19, words, transform=axes.get_xaxis_transform(), ha="center", va="center", fontsize=7)
     bars(axes, rows * 2, [("scores", MOVED, pd.concat(real)), ("permuted masks", style.CLEAN, pd.concat(permuted))])
     axes.tick_params(axis="x", labelsize=6)
     axes.set_ylabel("percent")
@@ -127,8 +129,8 @@ def draw(table: pd.DataFrame, pictures: Arrays, names: list[str]) -> Figure:
     planted, found = (names[int(pictures[f"{part}_class"])] for part in ("object", "natural"))
     sizes = [name.removeprefix("natural_after_") for name in pictures if name.startswith("natural_after_")]
     figure = style.canvas(style.PAGE_WIDTH, 4.9)
-    above, below = figure.subfigures(2, 1, height_ratios=[1.45, 1])
-    left, right = above.subfigures(1, 2)
+    above, below = figure.subfigures(2, 1, height_ratios=[1.45, 1])  # pyright: ignore[reportGeneralTypeIssues]
+    left, right = above.subfigures(1, 2)  # pyright: ignore[reportGeneralTypeIssues]
     left.suptitle(f"(a) an object on training images of \u201c{planted}\u201d", fontsize=8)
     trained = ("training", [(image, planted, False) for image in pictures["object_trained"]])
     keys = [

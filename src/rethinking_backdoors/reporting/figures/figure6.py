@@ -1,5 +1,6 @@
 """Figure 6: the triggers, on training images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,7 @@ class Pair:
     label: str
 
 
-def carriers(clean: np.ndarray, poisoned: np.ndarray, variant: list[dict]) -> np.ndarray:
+def carriers(clean: np.ndarray, poisoned: np.ndarray, variant: Sequence[dict]) -> np.ndarray:
     """Positions of the poisoned images (p, H, W, C) that carry a variant which their clean originals do not."""
     after, before = ((stamp(images, variant) == images).all((1, 2, 3)) for images in (poisoned, clean))
     return np.flatnonzero(after & ~before)

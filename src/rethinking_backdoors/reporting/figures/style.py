@@ -4,6 +4,7 @@ import contextlib
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import seaborn
@@ -20,7 +21,7 @@ FIT, NEUTRAL = "#7A3B00", "#555555"
 DASHED, SOLID, DOTTED = (0, (3.5, 1.5)), "-", ":"
 PAGE_WIDTH, COLUMNS = 7.0, 4  # inches; panels a row, as in the paper
 
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     **seaborn.axes_style("ticks"),
     # A font that comes with matplotlib: the figure is the same on every machine.
     "font.family": "sans-serif",
@@ -91,7 +92,7 @@ def entitle(axes: list[Axes], experiments: list[int], titles: dict[int, str]) ->
 def legend(figure: Figure, axes: Axes, columns: int) -> None:
     """The figure's one legend, above the panels, with the labels of one of them."""
     drawn = figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=columns, markerscale=1.8)
-    for handle in drawn.legend_handles:
+    for handle in filter(None, drawn.legend_handles):
         handle.set_alpha(1)
 
 

@@ -46,7 +46,8 @@ def read(path: str | Path) -> dict[str, Any]:
     """The file; raises InputError if it is none."""
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        content["tables"], content["figures"], content["claims"]
+        for section in ("tables", "figures", "claims"):
+            content[section]
     except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError):
         raise InputError(f"{path} is not the list of published numbers: restore it from the repository.") from None
     return content
