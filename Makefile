@@ -10,7 +10,7 @@ CONFIG ?= config/digits.yaml
 MODELS ?= 2000
 EXPERIMENTS ?= 1,5,6
 
-.PHONY: reproduce check verify report reference test test-fast lint test-machines benchmark cifar10 lock clean
+.PHONY: reproduce check verify report reference test test-fast lint types test-machines benchmark cifar10 lock clean
 
 # The paper's experiments on digits, then the answer.
 reproduce: .venv/.ready
@@ -50,6 +50,10 @@ lint: .venv/.ready
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m snakefmt --check Snakefile rules workflow
 
+# Types; pyright needs Node.js, and fetches it where there is none.
+types: .venv/.ready
+	$(BIN)/python -m pyright
+
 # Do the numbers depend on the processor? Half an hour on two cores; not part of the tests.
 test-machines: .venv/.ready
 	$(BIN)/python tools/machines.py --cores $(CORES)
@@ -64,14 +68,14 @@ benchmark: .venv/.ready
 	$(BIN)/python benchmarks/datamodels.py
 	$(BIN)/python benchmarks/detection.py
 
-.venv/.ready: requirements.lock overrides.txt pyproject.toml tools/install.sh tools/system.sh
+.venv/.ready: requirements.lock pyproject.toml tools/install.sh tools/system.sh
 	@PY="$(PY)" sh tools/install.sh
 	@touch $@
 
 # After a change of a pin in pyproject.toml.
 lock: .venv/.ready
 	PKG_CONFIG_PATH="$(CURDIR)/tools/ffcv-build" CPLUS_INCLUDE_PATH="$(CURDIR)/tools/ffcv-build/include:/usr/include/opencv4" \
-	  $(BIN)/python -m uv pip compile -q --python-version 3.11 --override overrides.txt --extra reproduce --extra test pyproject.toml -o requirements.lock
+	  $(BIN)/python -m uv pip compile -q --python-version 3.11 --extra reproduce --extra test pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf .venv .snakemake

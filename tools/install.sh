@@ -58,7 +58,7 @@ step "[2/4] A virtual environment in .venv" sh -c '"$0" -m venv --clear .venv &&
     .venv/bin/python -m pip install -q --disable-pip-version-check uv==0.13.8' "$PY"
 step "[3/4] Python packages: 2.6 GB to download, 5 GB on disk, 1 to 5 minutes (seconds where they are in uv's cache)" sh -c '
     .venv/bin/python -m uv pip install --system-certs --compile-bytecode --python .venv/bin/python \
-        --override overrides.txt -r requirements.lock &&
+        --no-deps -r requirements.lock &&
     .venv/bin/python -m uv pip install --system-certs --python .venv/bin/python --no-deps -e .'
 step "[4/4] A first import of everything, and numba's kernels compiled once: half a minute" sh -c '
     .venv/bin/python -c "import ffcv, torch, torchvision" && .venv/bin/python tools/compile.py'
