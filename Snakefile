@@ -10,7 +10,7 @@ from snakemake.utils import min_version
 HERE = str(workflow.current_basedir)
 sys.path.insert(0, os.path.join(HERE, "src"))
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [sys.path[0], dict(os.environ).get("PYTHONPATH")])))
-# Snakemake runs scripts by an unquoted path, which breaks where the environment lies in a folder with a space in its name.
+# Snakemake 9 runs scripts by an unquoted path: every job fails where the environment lies in a folder with a space in its name.
 sys.executable = shlex.quote(sys.executable)
 
 from rethinking_backdoors import kernels
@@ -56,8 +56,6 @@ os.environ.update(kernels.environment(config["kernels"]))
 # One thread a job: Snakemake runs as many jobs as there are cores.
 for library in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
     os.environ[f"{library}_NUM_THREADS"] = "1"
-# glibc keeps freed arrays of up to 32 MB (its maximum) for the next ones, instead of faulting them in again page by page.
-os.environ.update(MALLOC_MMAP_THRESHOLD_=str(2**25), MALLOC_TRIM_THRESHOLD_=str(2**28))
 
 DATASET, SEEDS, DETECTORS = config["dataset"], config["seeds"], list(config["detectors"])
 EXPERIMENTS = tabled(config)
@@ -75,7 +73,7 @@ resource_scopes:
 
 include: "workflow/common.smk"
 include: "workflow/pages.smk"
-include: "workflow/memory.py"
+include: "workflow/resources.py"
 include: "workflow/timers.py"
 include: "rules/poison.smk"
 include: "rules/train.smk"

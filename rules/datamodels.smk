@@ -11,9 +11,11 @@ rule datamodel:
         "results/{dataset}/benchmarks/datamodel/exp{experiment}-seed{seed}-alpha{alpha}.tsv"
     conda:
         "../environment.yml"
+    threads: 1
     resources:
         gpu=int(config["device"] != "cpu"),
         mem_mb=fit_memory,
+        runtime=240,
     params:
         estimator=config["estimator"],
         device=config["device"],

@@ -19,8 +19,11 @@ rule representations:
         f"results/{{dataset}}/benchmarks/representations/{JOB}.tsv"
     conda:
         "../environment.yml"
+    threads: 1
     resources:
         gpu=int(config["device"] != "cpu"),
+        mem_mb=3000,
+        runtime=60,
     params:
         experiments=experiments_of,
         training=lambda w: [training_of(config, e) for e in experiments_of(w)],
@@ -48,8 +51,11 @@ rule baseline:
         defense="|".join(BASELINES) or "no",
     conda:
         "../environment.yml"
+    threads: 1
     resources:
         gpu=int(config["device"] != "cpu"),
+        mem_mb=3000,
+        runtime=120,
     params:
         line=lambda w: BASELINES[w.defense],
         experiments=experiments_of,
@@ -76,6 +82,10 @@ rule defend:
         defense="|".join(DETECTORS),
     conda:
         "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
         share=lambda w: EXPERIMENTS[int(w.experiment)]["removed"],
     script:
@@ -100,8 +110,11 @@ rule retrain:
         "results/{dataset}/benchmarks/retrain/exp{experiment}-seed{seed}.tsv"
     conda:
         "../environment.yml"
+    threads: 1
     resources:
         gpu=int(config["device"] != "cpu"),
+        mem_mb=3000,
+        runtime=240,
     params:
         training=lambda w: training_of(config, int(w.experiment)),
         features=config.get("features"),

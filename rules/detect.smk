@@ -12,9 +12,11 @@ rule detect:
         "results/{dataset}/benchmarks/detect/exp{experiment}-seed{seed}-alpha{alpha}-{detector}.tsv"
     conda:
         "../environment.yml"
+    threads: 1
     resources:
         gpu=int(config["device"] != "cpu"),
         mem_mb=search_memory,
+        runtime=480,
     params:
         settings=lambda w: detectors_of(config, int(w.experiment))[w.detector],
         device=config["device"],
@@ -37,9 +39,11 @@ rule control:
         "results/{dataset}/benchmarks/control/exp{experiment}-seed{seed}-alpha{alpha}.tsv"
     conda:
         "../environment.yml"
+    threads: 1
     resources:
         gpu=int(config["device"] != "cpu"),
         mem_mb=lambda w: max(fit_memory(w), search_memory(w)),
+        runtime=960,
     params:
         estimator=config["estimator"],
         device=config["device"],

@@ -14,9 +14,11 @@ rule strength:
         "results/{dataset}/benchmarks/strength/exp{experiment}-seed{seed}-alpha{alpha}.tsv"
     conda:
         "../environment.yml"
+    threads: 1
     resources:
         gpu=int(config["device"] != "cpu"),
         mem_mb=fit_memory,
+        runtime=240,
     params:
         estimator=config["estimator"],
         device=config["device"],
@@ -39,6 +41,10 @@ rule evidence:
         "results/{dataset}/benchmarks/evidence/exp{experiment}-seed{seed}-alpha{alpha}.tsv"
     conda:
         "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=search_memory,
+        runtime=120,
     params:
         suffix=lambda w: "" if int(w.alpha) == percents(w.experiment)[0] else f"_alpha{w.alpha}",
     script:
@@ -64,6 +70,10 @@ rule numbers:
         "results/{dataset}/benchmarks/numbers/seed{seed}.tsv"
     conda:
         "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
     params:
         percents={e: percents(e) for e in EXPERIMENTS},
         attacked=list(ATTACKED),
@@ -84,7 +94,13 @@ rule tables:
         tables=expand("results/{dataset}/tables/{table}.csv", table=TABLES, allow_missing=True),
     log:
         "results/{dataset}/logs/tables/all.log",
+    benchmark:
+        "results/{dataset}/benchmarks/tables/all.tsv"
     conda:
         "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
     script:
         "../scripts/tables.py"

@@ -9,6 +9,10 @@ rule images:
         "results/{dataset}/benchmarks/images/seed{seed}.tsv"
     conda:
         "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
         images=config["images"],
     script:
@@ -27,6 +31,10 @@ rule features:
         "results/{dataset}/benchmarks/features/seed{seed}.tsv"
     conda:
         "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
     params:
         features=config.get("features"),
     script:
@@ -51,8 +59,11 @@ rule adversary:
     priority: 2  # one long job, which two experiments wait for
     conda:
         "../environment.yml"
+    threads: 1
     resources:
         gpu=int(config["device"] != "cpu"),
+        mem_mb=3000,
+        runtime=240,
     params:
         robust=config.get("adversary", {}).get("training"),
         network=adversary_network(config),
@@ -76,8 +87,11 @@ rule poison:
         "results/{dataset}/benchmarks/poison/exp{experiment}-seed{seed}.tsv"
     conda:
         "../environment.yml"
+    threads: 1
     resources:
         gpu=lambda w: int(config["device"] != "cpu" and is_adversarial(w.experiment)),
+        mem_mb=3000,
+        runtime=60,
     params:
         attack=lambda w: attack_of(config, int(w.experiment)),
         ascent=lambda w: config["adversary"]["attack"] if is_adversarial(w.experiment) else None,
@@ -104,5 +118,9 @@ rule beton:
         f"results/{{dataset}}/benchmarks/beton/{JOB}.tsv"
     conda:
         "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
     script:
         "../scripts/beton.py"

@@ -64,6 +64,10 @@ for name, (files, settings) in FIGURES.items():
             f"results/{{dataset}}/benchmarks/{name}/all.tsv"
         conda:
             "../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=search_memory,
+            runtime=30,
         params:
             **settings,
             module=name.removesuffix("_full"),
@@ -87,8 +91,14 @@ rule verification:
         page="results/{dataset}/verification.md",
     log:
         "results/{dataset}/logs/verification/all.log",
+    benchmark:
+        "results/{dataset}/benchmarks/verification/all.tsv"
     conda:
         "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
         # What of the configuration decides whether a measured number can be compared with the paper's.
         settings={
@@ -111,8 +121,14 @@ rule summary:
         "results/{dataset}/summary.md",
     log:
         "results/{dataset}/logs/summary/all.log",
+    benchmark:
+        "results/{dataset}/benchmarks/summary/all.tsv"
     conda:
         "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
         experiments=SHOWN,
     script:
@@ -136,6 +152,10 @@ rule record:
         "results/{dataset}/logs/record/all.log",
     conda:
         "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
         benchmarks=[file for rule in workflow.rules if rule.benchmark for file in planned(str(rule.benchmark), defense=DEFENSES)],
         root=HERE,
@@ -151,6 +171,10 @@ rule check:
         f"results/{DATASET}/logs/check/all.log",
     conda:
         "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
         # The reference of this run's own folder before the repository's.
         reference=next(filter(os.path.isdir, [place := f"results/reference/{DATASET}"]), f"{HERE}/{place}"),
@@ -195,6 +219,10 @@ rule pages:
         f"results/{DATASET}/logs/pages/all.log",
     conda:
         "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
         dataset=DATASET,
         experiments=SHOWN,

@@ -12,6 +12,10 @@ rule compare:
         "results/{dataset}/benchmarks/compare/exp{experiment}-seed{seed}-{comparison}.tsv"
     conda:
         "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=lambda w: fit_memory(w) + search_memory(w),
+        runtime=960,
     params:
         settings=comparison_settings,
         removed=lambda w: EXPERIMENTS[int(w.experiment)]["removed"],
@@ -32,8 +36,14 @@ rule comparison_table:
         seeds="results/{dataset}/tables/{comparison}_seeds.csv",
     log:
         "results/{dataset}/logs/comparison_table/{comparison}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/comparison_table/{comparison}.tsv"
     conda:
         "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
     script:
         "../scripts/comparison_table.py"
 
@@ -54,8 +64,11 @@ rule plausible:
         "results/{dataset}/benchmarks/plausible/seed{seed}.tsv"
     conda:
         "../environment.yml"
+    threads: 1
     resources:
         gpu=int(config["device"] != "cpu"),
+        mem_mb=3000,
+        runtime=120,
     params:
         experiment=UNPLANTED[0] if UNPLANTED else None,
         attack=lambda w: attack_of(config, UNPLANTED[0]),
@@ -85,8 +98,14 @@ rule figure2_table:
         seeds="results/{dataset}/tables/figure2_seeds.csv",
     log:
         "results/{dataset}/logs/figure2_table/all.log",
+    benchmark:
+        "results/{dataset}/benchmarks/figure2_table/all.tsv"
     conda:
         "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=search_memory,
+        runtime=30,
     params:
         removed=lambda w: PLANNED[UNPLANTED[0]]["removed"],
         target_class=lambda w: target_class(config, UNPLANTED[0]),

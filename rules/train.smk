@@ -13,8 +13,11 @@ rule train:
     priority: 1
     conda:
         "../environment.yml"
+    threads: 1
     resources:
         gpu=int(config["device"] != "cpu"),
+        mem_mb=3000,
+        runtime=720,
     params:
         training=lambda w: training_of(config, int(w.experiment)),
         features=config.get("features"),

@@ -154,7 +154,7 @@ def test_jobs_on_whole_matrices_ask_for_their_memory_and_the_gpu(tmp_path):
     config = yaml.safe_load((ROOT / "config/cifar10.yaml").read_text())
     config["models"] = {"count": 2000, "shard": 2000}
     whole = [
-        f"results/cifar10/exp1/seed0/alpha50/{name}.npz" for name in ("detection_ours", "detection_ours_permuted", "strength")
+        f"results/cifar10/exp1/seed0/alpha50/{name}.npz" for name in ("detection_paper", "detection_paper_permuted", "strength")
     ]
     asked = {}
     for device, estimator in (("cuda", "difference"), ("cpu", "difference"), ("cpu", "lasso")):
@@ -260,3 +260,16 @@ rule mine:
     assert code == 0, text
     assert re.search(r"^replication_tables +1$", text, re.MULTILINE)
     assert re.search(r"^replication_train +16$", text, re.MULTILINE)
+
+
+def test_every_rule_says_what_it_asks_for():
+    """Threads, memory, minutes, a log and a benchmark; `record` reads the benchmarks, `check` and `pages` come after it."""
+    text = "".join(path.read_text() for path in sorted((ROOT / "rules").glob("*.smk")))
+    rules = [part for part in re.split(r"(?m)^ *rule\b(?=.*:$)", text)[1:] if "script:" in part]
+    assert len(rules) >= 25
+    for part in rules:
+        name = part.split(":")[0].strip() or "figures"
+        wanted = {"log:", "threads:", "mem_mb=", "runtime="} | (
+            {"benchmark:"} if name not in ("record", "check", "pages") else set()
+        )
+        assert not [word for word in wanted if word not in part], name

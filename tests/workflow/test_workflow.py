@@ -273,6 +273,7 @@ def test_the_report_is_one_file_that_holds_every_table_and_figure(folder):
     assert set(held) == {*tables, *figures, "cost"}
     assert {"1 Did it replicate", "2 Attacks", "7 Compute"} < set(embedded(whole, "categories"))
     fetched = re.compile(r"<(?:script|link|img|iframe)[^>]*?(?:src|href) *= *[\"']?(?:\w+:)?//|@import", re.IGNORECASE)
+    assert fetched.search('<img alt="x" src="https://somewhere/x.png">')  # what is looked for can be found
     assert not fetched.search(whole)
     for name, entry in held.items():
         assert entry["mime_type"] == "text/html"
@@ -429,13 +430,13 @@ def test_another_seed_makes_that_seed_and_the_tables_and_nothing_else(folder, tm
 
 
 def test_a_truncated_file_is_named_without_a_traceback(folder):
-    path = folder / RESULTS / "exp2/seed0/alpha30/detection_ours.npz"
+    path = folder / RESULTS / "exp2/seed0/alpha30/detection_paper.npz"
     whole = path.read_bytes()
     path.write_bytes(whole[:200])
     try:
         code, text = snakemake(folder, RESULTS / "exp2/seed0/defenses/paper.json", "--forcerun", "defend")
         assert code == 1
-        assert "detection_ours.npz is truncated or no .npz file: delete it and run the workflow again." in text
+        assert "detection_paper.npz is truncated or no .npz file: delete it and run the workflow again." in text
         assert "Traceback" not in text
     finally:
         path.write_bytes(whole)
