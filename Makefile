@@ -10,7 +10,9 @@ CONFIG ?= config/digits.yaml
 MODELS ?= 2000
 EXPERIMENTS ?= 1,5,6
 
-.PHONY: reproduce check verify report reference test test-fast lint types test-machines benchmark cifar10 lock clean
+# The Pythons that `make test-wheel` tries.
+PYTHONS ?= python3.11 python3.12 python3.13
+.PHONY: reproduce check verify report reference test test-fast lint types test-machines test-wheel benchmark cifar10 lock clean
 
 # The paper's experiments on digits, then the answer.
 reproduce: .venv/.ready
@@ -57,6 +59,10 @@ types: .venv/.ready
 # Do the numbers depend on the processor? Half an hour on two cores; not part of the tests.
 test-machines: .venv/.ready
 	$(BIN)/python tools/machines.py --cores $(CORES)
+
+# Does the library work from a wheel, without a checkout, snakemake and ffcv? make test-wheel PYTHONS="python3.11 python3.13"
+test-wheel: .venv/.ready
+	sh tools/wheel.sh $(PYTHONS)
 
 cifar10: .venv/.ready
 	mkdir -p results/cifar10

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rethinking_backdoors.config import attacked, canonical, check, experiments, load, suspected, tabled, training_of
+from rethinking_backdoors.config import attacked, canonical, check, experiments, load, reading, suspected, tabled, training_of
 from rethinking_backdoors.errors import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -154,3 +154,10 @@ def test_a_wrong_value_of_figure_2_is_named(change, named):
     with pytest.raises(InputError) as error:
         check(change)
     assert named in str(error.value)
+
+
+def test_the_package_brings_its_configurations_by_name():
+    for name in reading.NAMES:
+        assert load(name) == load(ROOT / f"config/{name}.yaml")
+    with pytest.raises(InputError, match="digits, cifar10_mini"):
+        load("digit")

@@ -24,7 +24,7 @@ Data = tuple[np.ndarray, np.ndarray, Any]
 
 
 def train(
-    config: Annotated[Path, typer.Option(help="the configuration, such as config/cifar10.yaml")],
+    config: Annotated[Path, typer.Option(help="a configuration file, or digits, cifar10_mini, cifar10")],
     experiment: Annotated[int, typer.Option(help="the number of one of its experiments")],
     out: Annotated[Path, typer.Option(help="the folder for poison.npz, attack.json and alpha*/margins/")],
     models: Annotated[str | None, typer.Option(help="FIRST:END, END not included; all if not given")] = None,
@@ -43,7 +43,7 @@ def train(
     it stopped. With --trak it stores the weight matrix that TRAK (Park et al. 2023) makes of the models' gradients, five if not
     told otherwise: alpha*/datamodel_trak.npy, for detect.
 
-    Example: rethinking-backdoors train --config config/cifar10.yaml --experiment 1 --models 0:4000 --out exp1
+    Example: rethinking-backdoors train --config digits --experiment 1 --models 0:4000 --out exp1
     """
     with one_sentence():
         deadline, settings = Deadline(until), _checked(load(config))

@@ -10,6 +10,9 @@ import yaml
 from rethinking_backdoors.config.sense import senseless
 from rethinking_backdoors.errors import InputError
 
+# The configurations that come with the package.
+PACKAGED, NAMES = Path(__file__).parents[1] / "configurations", ("digits", "cifar10_mini", "cifar10", "image_folder")
+
 
 class _Loader(yaml.SafeLoader):
     """Refuses a key that stands twice in one mapping, of which YAML would take the last."""
@@ -25,11 +28,17 @@ class _Loader(yaml.SafeLoader):
 
 
 def load(path: str | Path) -> dict[str, Any]:
-    """Reads a configuration file; raises InputError if there is none or it holds no YAML mapping."""
+    """Reads a configuration file, or one of those that come with the package by its name ("digits").
+
+    Raises:
+        InputError: there is none, or it holds no YAML mapping.
+    """
+    if str(path) in NAMES:
+        path = PACKAGED / f"{path}.yaml"
     try:
         config = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)  # a SafeLoader
     except OSError:
-        raise InputError(f"{path} cannot be read: give the path of a configuration such as config/digits.yaml.") from None
+        raise InputError(f"{path} cannot be read: give the path of a configuration, or {', '.join(NAMES)}.") from None
     except InputError as error:
         raise InputError(f"{path} is no configuration: {error}.") from None
     except (UnicodeDecodeError, yaml.YAMLError) as error:
