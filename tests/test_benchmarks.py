@@ -33,6 +33,16 @@ def test_every_table_is_printed():
     assert [row for row in rows if row not in done.stdout] == []
 
 
+def test_the_solvers_agree_with_the_libraries_beside_them():
+    command = [sys.executable, str(ROOT / "benchmarks/solvers.py"), "--models=600", "--examples=60", "--targets=4"]
+    path = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    apart = [float(line.split("|")[-2]) for line in done.stdout.splitlines() if line.startswith(("| inter", "| LASSO"))]
+    assert len(apart) == 3
+    assert max(apart) < 0.01
+
+
 def test_the_datamodels_table_is_printed():
     command = [sys.executable, str(ROOT / "benchmarks/datamodels.py"), "--models=60", "--examples=20", "--threads=1"]
     path = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
