@@ -30,7 +30,7 @@ from rethinking_backdoors.config import (
     training_of,
 )
 from rethinking_backdoors.data import image_shape
-from rethinking_backdoors.defenses import registry
+from rethinking_backdoors.defenses import registry, yardsticks
 from rethinking_backdoors.errors import InputError
 
 min_version("9.0")
@@ -61,8 +61,12 @@ DATASET, SEEDS, DETECTORS = config["dataset"], config["seeds"], list(config["det
 EXPERIMENTS = tabled(config)
 ATTACKED = attacked(EXPERIMENTS)
 BASELINES = config.get("defenses", {})
-DEFENSES = ["none", *BASELINES, *DETECTORS]
+YARDSTICKS = yardsticks.NAMES
+# Rows of the tables, each with what it removes; those with scores of suspicion.
+DEFENSES = ["none", *YARDSTICKS[:2], *BASELINES, *YARDSTICKS[2:], *DETECTORS]
+SUSPICIOUS = [*BASELINES, *YARDSTICKS]
 COMPARISONS = config.get("comparisons", {})
+STUDIES = [name for name in ("control", "lasso", "convergence", "laws") if name in COMPARISONS]
 TABLES = ["table1", "table2", "table3", "table4", "table6", "defenses"]
 
 
@@ -107,10 +111,10 @@ rule all:
         expand([*rules.images.output, *rules.record.input, *rules.record.output], seed=SEEDS, dataset=DATASET),
         planned([*rules.poison.output, *rules.datamodel.output, *rules.detect.output]),
         planned(rules.train.output),
-        planned(CONTROL, [*ATTACKED, *UNPLANTED]),
+        [at(-1, CONTROL), planned(CONTROL, UNPLANTED)],
         planned(rules.strength.output, ATTACKED),
         planned([BETON] if config["loader"] == "ffcv" else [], EXPERIMENTS),
-        planned([REMOVED, SUSPICION, REPRESENTATIONS], EXPERIMENTS),
+        planned([REMOVED, SUSPICION, REPRESENTATIONS], EXPERIMENTS, defense=SUSPICIOUS),
         planned([REMOVED], EXPERIMENTS, defense=DETECTORS),
         planned([RETRAINED], EXPERIMENTS, defense=DEFENSES),
 

@@ -92,6 +92,31 @@ rule defend:
         "../scripts/defend.py"
 
 
+rule yardsticks:
+    """What defenses are measured against: removal at random, of exactly the poison, and by the spread of margins."""
+    input:
+        images=rules.images.output.images,
+        poison=rules.poison.output.poison,
+        margins=lambda w: planned(rules.train.output.margins, [w.experiment], seed=w.seed, alpha=percents(w.experiment)[-1]),
+    output:
+        removed=expand(REMOVED, defense=YARDSTICKS, allow_missing=True),
+        score=expand(SUSPICION, defense=YARDSTICKS, allow_missing=True),
+    log:
+        "results/{dataset}/logs/yardsticks/exp{experiment}-seed{seed}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/yardsticks/exp{experiment}-seed{seed}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        share=lambda w: EXPERIMENTS[int(w.experiment)]["removed"],
+    script:
+        "../scripts/yardsticks.py"
+
+
 RETRAINED = "results/{dataset}/exp{experiment}/seed{seed}/retrain/{defense}.json"
 
 

@@ -32,7 +32,8 @@ rule evidence:
         strength=rules.strength.output.strength,
         rivals=rules.strength.output.rivals,
         weights=rules.datamodel.output.weights,
-        detection=expand(rules.detect.output.detection, detector=DETECTORS, allow_missing=True),
+        margins=margins_of,
+        control=lambda w: planned(CONTROL, [w.experiment], alpha=w.alpha, seed=w.seed) if last(w) else [],
     output:
         "results/{dataset}/exp{experiment}/seed{seed}/alpha{alpha}/evidence.csv",
     log:
@@ -43,9 +44,12 @@ rule evidence:
         "../environment.yml"
     threads: 1
     resources:
-        mem_mb=search_memory,
+        gpu=int(config["device"] != "cpu"),
+        mem_mb=lambda w: fit_memory(w) + search_memory(w),
         runtime=120,
     params:
+        estimator=config["estimator"],
+        device=config["device"],
         suffix=lambda w: "" if int(w.alpha) == percents(w.experiment)[0] else f"_alpha{w.alpha}",
     script:
         "../scripts/evidence.py"
@@ -58,10 +62,10 @@ rule numbers:
         poison=lambda w: planned(rules.poison.output.poison, EXPERIMENTS, seed=w.seed),
         retrained=lambda w: planned(RETRAINED, EXPERIMENTS, seed=w.seed, defense=DEFENSES),
         removed=lambda w: planned(REMOVED, EXPERIMENTS, seed=w.seed, defense=DEFENSES[1:]),
-        suspicion=lambda w: planned(SUSPICION, EXPERIMENTS, seed=w.seed),
+        suspicion=lambda w: planned(SUSPICION, EXPERIMENTS, seed=w.seed, defense=SUSPICIOUS),
         strength=lambda w: planned(rules.strength.output.strength, ATTACKED, seed=w.seed),
         detection=lambda w: planned(rules.detect.output.detection, EXPERIMENTS, seed=w.seed),
-        control=lambda w: planned(CONTROL, ATTACKED, seed=w.seed),
+        control=lambda w: at(-1, CONTROL, seed=w.seed),
     output:
         "results/{dataset}/numbers/seed{seed}.csv",
     log:
@@ -78,7 +82,7 @@ rule numbers:
         percents={e: percents(e) for e in EXPERIMENTS},
         attacked=list(ATTACKED),
         defenses=DEFENSES,
-        baselines=list(BASELINES),
+        suspicious=SUSPICIOUS,
         detectors=DETECTORS,
         target_class={e: target_class(config, e) for e in EXPERIMENTS},
     script:

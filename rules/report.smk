@@ -35,15 +35,16 @@ FIGURES = {
         {
             "images": expand(rules.images.output.images, seed=SEEDS, allow_missing=True),
             "poison": planned(rules.poison.output.poison, ATTACKED),
-            "suspicion": planned(SUSPICION, ATTACKED),
+            "suspicion": planned(SUSPICION, ATTACKED, defense=SUSPICIOUS),
             "detection": at(-1, rules.detect.output.detection),
         },
-        {"target_class": {e: target_class(config, e) for e in ATTACKED}, "baselines": list(BASELINES), "detectors": DETECTORS},
+        {"target_class": {e: target_class(config, e) for e in ATTACKED}, "suspicious": SUSPICIOUS, "detectors": DETECTORS},
     ),
+    **{f"study_{name}": (compute(name), {}) for name in STUDIES},
     "figure12": ({"table": rules.tables.output.tables[TABLES.index("table6")]}, {}),
 }
-# Figure 10 with the full grid is made on request.
-ABSENT = {"figure10_full", *["figure2"] * (not UNPLANTED), *["figure10"] * (not COMPARED)}
+# Figure 10 with the full grid and the studies are made on request.
+ABSENT = {"figure10_full", *(f"study_{name}" for name in STUDIES), *["figure2"] * (not UNPLANTED), *["figure10"] * (not COMPARED)}
 DRAWN = [name for name in FIGURES if name not in ABSENT]
 PICTURE, FINDINGS = "figures/{dataset}/{figure}.png", "results/{dataset}/findings/{figure}.txt"
 
@@ -70,7 +71,7 @@ for name, (files, settings) in FIGURES.items():
             runtime=30,
         params:
             **settings,
-            module=name.removesuffix("_full"),
+            module="study" if name.startswith("study_") else name.removesuffix("_full"),
             experiments=SHOWN_ATTACKED,
         script:
             "../scripts/figure.py"

@@ -1,5 +1,5 @@
 from rethinking_backdoors.datamodels import weights_of
-from rethinking_backdoors.detection.control import permuted_scores
+from rethinking_backdoors.detection.control import cross_fitted
 from rethinking_backdoors.io import job, write_npz
 from rethinking_backdoors.margins.store import open_with_masks
 
@@ -7,6 +7,6 @@ with job(snakemake.log[0], snakemake.params.device):
     params = snakemake.params
     masks, margins, common = open_with_masks(snakemake.input.margins)
     estimator, root = weights_of(params.estimator, params.device), int(common["root"])
-    scores = permuted_scores(masks, margins, estimator, params.detectors, params.permutations, root, params.device)
+    results = cross_fitted(masks, margins, estimator, params.detectors, params.permutations, root, params.device)
     for detector, path in zip(params.detectors, snakemake.output, strict=True):
-        write_npz(path, score=scores[detector])
+        write_npz(path, **results[detector])

@@ -1,14 +1,22 @@
 import numpy as np
 
+from rethinking_backdoors.datamodels import halves_of, weights_of
 from rethinking_backdoors.io import job, read_array, read_npz, write_text
-from rethinking_backdoors.reporting.verification.evidence import numbers
+from rethinking_backdoors.margins.store import open_with_masks
+from rethinking_backdoors.reporting.verification.evidence import numbers, objective_of_poison
 
-with job(snakemake.log[0]):
-    inputs, suffix, wildcards = snakemake.input, snakemake.params.suffix, snakemake.wildcards
-    found = [read_npz(path, "solution")["solution"] for path in inputs.detection]
-    solutions = [np.flatnonzero(members) for sizes in found for members in sizes]
-    lines = ["table,experiment,row,column,seed,value"]
-    values = numbers(read_npz(inputs.strength), read_npz(inputs.rivals), read_array(inputs.weights)[0], solutions)
-    for table, row, column, value in values:
-        lines.append(f"{table},{wildcards.experiment},{row},{column}{suffix},{wildcards.seed},{value:.6g}")
-    write_text(snakemake.output[0], "\n".join([*lines, ""]))
+with job(snakemake.log[0], snakemake.params.device):
+    inputs, params, wildcards = snakemake.input, snakemake.params, snakemake.wildcards
+    strength = read_npz(inputs.strength)
+    values = [*numbers(strength, read_npz(inputs.rivals), read_array(inputs.weights)[0])]
+    if inputs.control:  # where detection looks
+        masks, margins, _ = open_with_masks(inputs.margins)
+        found = np.concatenate([read_npz(path, "found")["found"] for path in inputs.control], axis=1)
+        halves = halves_of(weights_of(params.estimator, params.device), masks, margins)
+        share = objective_of_poison(halves, np.flatnonzero(strength["poisoned"]), found)
+        values.append(("lemma2", "poisoned", "objective_percent", share))
+    lines = [
+        f"{t},{wildcards.experiment},{row},{column}{params.suffix},{wildcards.seed},{value:.6g}"
+        for t, row, column, value in values
+    ]
+    write_text(snakemake.output[0], "\n".join(["table,experiment,row,column,seed,value", *lines, ""]))

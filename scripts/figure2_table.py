@@ -14,7 +14,9 @@ with job(snakemake.log[0]):
         scores = {"oracle": [estimate(weights, facts["poisoned"].nonzero()[0], self_influence=False)]}
         for detector in params.detectors:
             scores[detector] = [read_npz(next(detection), "score")["score"]]
-            scores[f"{detector}, permuted masks"] = list(read_npz(next(control), "score")["score"])
+            judged = read_npz(next(control), "score", "permuted")
+            scores[f"{detector}, cross-fitted"] = [judged["score"]]
+            scores[f"{detector}, permuted masks"] = [judged["permuted"][0]]
         found = flagged(scores, facts["poisoned"], facts["target"], params.removed)
         numbers.append(frame(list(found), seed))
     every = pd.concat(numbers)

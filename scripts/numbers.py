@@ -14,10 +14,10 @@ with job(snakemake.log[0]):
             poison=next(take["poison"]),
             retrained={name: next(take["retrained"]) for name in params.defenses},
             removed={name: next(take["removed"]) for name in params.defenses[1:]},
-            suspicion={name: next(take["suspicion"]) for name in params.baselines},
+            suspicion={name: next(take["suspicion"]) for name in params.suspicious},
             strength={percent: next(take["strength"]) for percent in known},
             detection={(detector, percent): next(take["detection"]) for percent in percents for detector in params.detectors},
-            control={(detector, percent): next(take["control"]) for percent in known for detector in params.detectors},
+            control={detector: next(take["control"]) for detector in params.detectors} if known else {},
         )
         found = numbers(files, params.target_class[experiment])
         lines += [(t, experiment, row, column, seed, value) for t, row, column, value in found]

@@ -13,14 +13,15 @@ def main() -> None:
     import numpy as np  # only here, as in what follows: numba reads its variables when it is loaded
 
     from rethinking_backdoors.datamodels import weights_of
+    from rethinking_backdoors.detection.control import cross_fitted
     from rethinking_backdoors.detection.released import search_released
-    from rethinking_backdoors.detection.search import search
 
     rng = np.random.default_rng(0)
     masks, margins = rng.random((64, 24)) < 0.5, rng.standard_normal((64, 24)).astype(np.float16)
     for estimator in ("difference", "ridge"):
         weights = weights_of(estimator)(masks, margins)
-    search(weights, [3], 2, seed=0)
+    detector = {"sizes": [3], "restarts": 2, "starts": "random", "kept": 1.0, "self_influence": True}
+    cross_fitted(masks, margins, weights_of("difference"), {"paper": detector}, 0, 0)
     search_released(weights, [3], 2, seed=0, orientation="train-columns")
 
 

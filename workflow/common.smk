@@ -26,6 +26,11 @@ def percents(experiment):
     return [round(100 * alpha) for alpha in PLANNED[int(experiment)]["alphas"]]
 
 
+def last(w):
+    """Whether a job is at the subset fraction that detection uses."""
+    return int(w.alpha) == percents(w.experiment)[-1]
+
+
 def shards_of(experiment):
     return [f"{shard:05d}" for shard in range(-(-count_of(config, int(experiment)) // config["models"]["shard"]))]
 
@@ -77,6 +82,8 @@ def detection_of(w, path):
 def comparison_settings(w):
     """What a comparison is called with; a detector is given by its name, and may get fewer restarts."""
     settings = {key: value for key, value in COMPARISONS[w.comparison].items() if key != "experiments"}
+    if "detectors" in settings:
+        settings["detectors"] = {name: config["detectors"][name] for name in settings["detectors"]}
     if "detector" in settings:
         settings["detector"] = config["detectors"][settings["detector"]] | {"restarts": settings.pop("restarts")}
     return settings

@@ -3,13 +3,13 @@
 Matrices and margins are read in blocks, so that the memory beside the inputs is that of a few blocks (each function says which).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from rethinking_backdoors.detection.objective import strength_vector
 from rethinking_backdoors.errors import InputError
-from rethinking_backdoors.margins.arrays import Margins, Masks, mask_columns, mask_rows, masks_of, matched
+from rethinking_backdoors.margins.arrays import Margins, Masks, blocks, mask_columns, mask_rows, masks_of, matched, moments
 
 # Rows of W that are in memory at a time as float64.
 _ROWS_AT_ONCE = 256
@@ -72,7 +72,7 @@ def measured(masks: Masks, margins: np.ndarray | Sequence[np.ndarray] | Margins,
     count = masks_of(masks, support).sum(1).astype(np.float64)
     count -= count.mean()
     slopes = np.empty(margins.shape[1])
-    for examples, block in _blocks(margins):
+    for examples, block in blocks(margins):
         outside = ~mask_columns(masks, examples.start, examples.stop)
         block *= outside
         models = outside.sum(0)
@@ -146,9 +146,10 @@ def summarize(
 
     Returns:
         ``poisoned`` (n,) bool; ``estimate``, ``estimate_without_self``, ``measured`` (n,), from all models; ``estimate_half``,
-        ``measured_half`` (n,), from half of them each; ``k`` (K,); ``g_poisoned``, ``g_clean`` (K,), means over all poisoned and
-        as many clean examples; ``example`` (2 shown,), first the poisoned ones, and their curves ``g_example`` (2 shown, K);
-        ``margin_mean``, ``margin_sd`` (n,), of each example over all models.
+        ``measured_half`` (n,), from half of them each, and ``estimate_again``, ``measured_again``, from the other halves; ``k``
+        (K,); ``g_poisoned``, ``g_clean`` (K,), means over all poisoned and as many clean examples; ``example`` (2 shown,), first
+        the poisoned ones, and their curves ``g_example`` (2 shown, K); ``margin_mean``, ``margin_sd`` (n,), of each example over
+        all models.
 
     Memory: that of ``estimator`` (one W at a time), of ``measured`` and of ``k_output``, one after another.
     """
@@ -159,19 +160,27 @@ def summarize(
     weights = estimator(masks, margins)
     whole, others = (estimate(weights, support, self_influence) for self_influence in (True, False))
     del weights
-    half = estimate(estimator(mask_rows(masks, even), Margins(margins, even)), support, self_influence=False)
+    halves = [
+        (
+            estimate(estimator(mask_rows(masks, part), Margins(margins, part)), support, self_influence=False),
+            measured(mask_rows(masks, part), Margins(margins, part), support),
+        )
+        for part in (even, ~even)
+    ]
     clean = np.sort(rng.choice(np.flatnonzero(~poisoned), len(support), replace=False))
     k, g, _ = k_output(masks, margins, support, np.concatenate([support, clean]))
     chosen = [rng.choice(len(support), min(shown, len(support)), replace=False) + offset for offset in (0, len(support))]
     rows = np.concatenate(chosen)
-    mean, deviation = _moments(margins)
+    mean, deviation = moments(margins)
     return {
         "poisoned": poisoned,
         "estimate": whole,
         "estimate_without_self": others,
         "measured": measured(masks, margins, support),
-        "estimate_half": half,
-        "measured_half": measured(mask_rows(masks, ~even), Margins(margins, ~even), support),
+        "estimate_half": halves[0][0],
+        "measured_half": halves[1][1],
+        "estimate_again": halves[1][0],
+        "measured_again": halves[0][1],
         "k": k,
         "g_poisoned": g[: len(support)].mean(0),
         "g_clean": g[len(support) :].mean(0),
@@ -180,19 +189,3 @@ def summarize(
         "margin_mean": mean,
         "margin_sd": deviation,
     }
-
-
-def _moments(margins: Margins) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each example's margins (m, n) over the models; (n,) float64 each."""
-    mean, square = np.empty(margins.shape[1]), np.empty(margins.shape[1])
-    for examples, block in _blocks(margins):
-        mean[examples] = block.mean(0, dtype=np.float64)
-        square[examples] = np.einsum("mb,mb->b", block, block, dtype=np.float64) / len(block)
-    return mean, np.sqrt(np.maximum(square - mean**2, 0))
-
-
-def _blocks(margins: Margins) -> Iterator[tuple[slice, np.ndarray]]:
-    """Blocks of examples: which, and their margins (m, b) float32."""
-    for start in range(0, margins.shape[1], _EXAMPLES_AT_ONCE):
-        block = margins.block(start, start + _EXAMPLES_AT_ONCE)
-        yield slice(start, start + block.shape[1]), block

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from rethinking_backdoors.datamodels.difference import difference_in_means
-from rethinking_backdoors.detection.control import permuted_scores
-from rethinking_backdoors.detection.scores import detect, frequencies, ranking, scores
+from rethinking_backdoors.detection.control import contributions, cross_fitted
+from rethinking_backdoors.detection.pairs import pair_sums
+from rethinking_backdoors.detection.scores import detect, frequencies, ranking, scores, solve
 from rethinking_backdoors.detection.search import Solutions
 from rethinking_backdoors.margins.subsets import masks
 
@@ -73,11 +75,47 @@ def test_permuted_masks_hold_no_information_on_who_moves_whom():
     values = np.random.default_rng(0).standard_normal((600, 60))
     values[:, :10] += np.random.default_rng(1).standard_normal((600, 10)) + drawn[:, :10].sum(1, keepdims=True)
     real = detect(difference_in_means(drawn, values), DETECTOR, seed=0)
-    control = permuted_scores(drawn, values, difference_in_means, {"paper": DETECTOR, "again": DETECTOR}, 3, root=5)
+    control = cross_fitted(drawn, values, difference_in_means, {"paper": DETECTOR, "again": DETECTOR}, 3, root=5)
     assert set(ranking(real["score"], 0)[:10]) == set(range(10))
-    assert control["paper"].shape == (3, 60)
-    assert (control["paper"] == control["again"]).all()
+    assert set(ranking(control["paper"]["score"], 0)[:10]) == set(range(10))
+    assert control["paper"]["permuted"].shape == (3, 60)
+    assert control["paper"]["found"].shape == (2, 2, 60)
+    assert all((control["paper"][name] == control["again"][name]).all() for name in control["paper"])
     permuted = difference_in_means(drawn[np.random.default_rng(2).permutation(600)], values)
     true = difference_in_means(drawn, values)
     assert true[:10, :10].mean() > 0.8
     assert abs(permuted[:10, :10].mean()) < 0.2
+
+
+def test_contributions_add_up_to_the_objective_on_the_other_models():
+    """Eq. 7 written out: an example adds its row and column within the set, and its own diagonal entry less the penalty."""
+    rng = np.random.default_rng(8)
+    first, second = rng.standard_normal((2, 30, 30)).astype(np.float32)
+    for own in (True, False):
+        detector = {**DETECTOR, "sizes": [4, 9], "restarts": 3, "self_influence": own}
+        solutions, pairs = solve(pair_sums(first), detector, 0), pair_sums(second)
+        score = contributions(solutions, pairs if own else pairs.without_self(), 1.0)
+        weights = second.astype(np.float64) * (1 if own else 1 - np.eye(30))
+        expected = np.zeros(30)
+        for size, members in zip(solutions.sizes, solutions.members, strict=True):
+            for found in members:
+                for i in found:
+                    shared = sum(weights[i, j] + weights[j, i] for j in found if j != i)
+                    expected[i] += (shared + weights[i, i] - size / 30 * weights[:, i].sum()) / size
+        np.testing.assert_allclose(score, expected, atol=1e-4)
+
+
+def test_noise_of_unequal_size_does_not_pass_for_a_feature():
+    """The old control's flaw: targets of twice the spread draw the search, but not on other models."""
+    rng = np.random.default_rng(9)
+    loud = np.arange(80) < 16
+    areas = []
+    for seed in range(6):
+        drawn = masks(seed, 0.5, range(400), 80)
+        values = rng.standard_normal((400, 80)) * np.where(loud, 2, 1)
+        plain = detect(difference_in_means(drawn, values), DETECTOR, seed=0)["score"]
+        crossed = cross_fitted(drawn, values, difference_in_means, {"paper": DETECTOR}, 0, root=seed)["paper"]["score"]
+        areas.append([roc_auc_score(loud, plain), roc_auc_score(loud, crossed)])
+    plain, crossed = np.mean(areas, axis=0)
+    assert plain > 0.7
+    assert abs(crossed - 0.5) < 0.15

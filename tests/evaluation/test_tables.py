@@ -38,12 +38,19 @@ def test_a_table_has_one_line_a_cell_and_keeps_percentages_within_bounds():
     assert counts["high"][0] == pytest.approx(120 + 43.027 / 3**0.5, abs=1e-2)
 
 
+AREAS = ("auroc_scores", "crossfit_auroc", "permuted_mean_auroc")
 HEADLINE = {
     "table2": [("oracle", "auroc", 2.0)],
     "table3": [(row, "clean_accuracy", value) for row, value in (("none", 1.0), ("paper", 12.0), ("refined", 22.0))],
     "table4": [
-        *(("paper", f"auroc_{column}", value) for column, value in (("scores", 11.0), ("permuted_masks", 14.0))),
-        *(("refined", f"auroc_{column}", value) for column, value in (("scores", 21.0), ("permuted_masks", 24.0))),
+        *(
+            ("paper", column, value)
+            for column, value in (("auroc_scores", 11.0), ("crossfit_auroc", 12.5), ("permuted_mean_auroc", 14.0))
+        ),
+        *(
+            ("refined", column, value)
+            for column, value in (("auroc_scores", 21.0), ("crossfit_auroc", 22.5), ("permuted_mean_auroc", 24.0))
+        ),
         ("ac", "auroc_scores", 50.0),  # has no control, so it is no column of the README's table
     ],
     "table6": [(row, "asr", value) for row, value in (("none", 3.0), ("paper", 13.0), ("refined", 23.0))],
@@ -64,7 +71,10 @@ def test_the_page_shows_every_cell():
     assert text.count("| 1 | dirty label, one pixel | refined | 91.0 [88.5, 93.5] |") == 2
     assert "## About figure3\n\nWhat to look at.\n\n![figure3](../../figures/digits/figure3.png)" in text
     # The README's table: none, oracle, then each detector's AUROC, control, success and clean accuracy.
-    assert "| 1 | dirty label, one pixel | 1.0 | 3.0 | 2.0 | 11.0 | 14.0 | 13.0 | 12.0 | 21.0 | 24.0 | 23.0 | 22.0 |" in text
+    assert (
+        "| 1 | dirty label, one pixel | 1.0 | 3.0 | 2.0 | 11.0 | 12.5 | 14.0 | 13.0 | 12.0 | 21.0 | 22.5 | 24.0 | 23.0 | 22.0 |"
+        in text
+    )
     assert "not the official" not in text
     text = page("cifar10", tables, experiments, captions, "the file declares 20 test images to be inexact")
     assert "\nThe data are not the official ones throughout: the file declares 20 test images to be inexact.\n" in text

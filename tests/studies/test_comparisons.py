@@ -7,6 +7,7 @@ from rethinking_backdoors.datamodels import difference_in_means
 from rethinking_backdoors.detection.scores import detect
 from rethinking_backdoors.detection.search import STARTS
 from rethinking_backdoors.studies import comparisons
+from rethinking_backdoors.studies.setting import Setting
 
 N, MODELS, PLANTED, SIZES = 60, 1000, 10, [7, 10, 14]
 
@@ -18,7 +19,7 @@ def setting():
     masks = rng.random((MODELS, N)) < 0.5
     margins = rng.standard_normal((MODELS, N))
     margins[:, :PLANTED] += masks[:, :PLANTED].sum(1, keepdims=True)
-    return comparisons.Setting(masks, margins, np.arange(N) < PLANTED, np.arange(N) < 2 * PLANTED, 0.2, 7)
+    return Setting(masks, margins, np.arange(N) < PLANTED, np.arange(N) < 2 * PLANTED, 0.2, 7)
 
 
 def test_every_choice_of_a_rule_is_judged_and_finds_a_planted_block(setting):

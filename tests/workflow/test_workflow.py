@@ -50,7 +50,14 @@ def test_the_tables_hold_every_cell_and_every_seed(folder):
     assert not seeds["value"].isna().any()
     assert set(seeds["seed"]) == {0, 3}
     table4 = pd.read_csv(folder / RESULTS / "tables/table4.csv").set_index(["experiment", "row", "column"])
-    controls = ["auroc_label_only", "auroc_permuted_masks", "auroc_margin_sd", "auroc_within_target", "precision_at_p"]
+    controls = [
+        "auroc_label_only",
+        "crossfit_auroc",
+        "permuted_poison_left",
+        "auroc_margin_sd",
+        "auroc_within_target",
+        "precision_at_p",
+    ]
     for key in [
         (e, detector, column) for e in (2, 5) for detector in ("paper", "refined") for column in ["auroc_scores", *controls]
     ]:
@@ -62,7 +69,18 @@ def test_the_tables_hold_every_cell_and_every_seed(folder):
         table = pd.read_csv(folder / RESULTS / f"tables/{name}.csv")
         assert set(table["experiment"]) == {0, 2, 5}
         for _, rows in table.groupby(["experiment", "column"]):
-            assert rows["row"].tolist() == ["none", "ac", "ispl", "spectre", "ss", "paper", "refined"]
+            assert rows["row"].tolist() == [
+                "none",
+                "random",
+                "true",
+                "ac",
+                "ispl",
+                "spectre",
+                "ss",
+                "margin_sd",
+                "paper",
+                "refined",
+            ]
     assert not {0} & set(table4.reset_index()["experiment"])
 
 
@@ -78,6 +96,8 @@ def test_what_defenses_remove_and_were_told_is_in_the_table(folder):
             # Activation Clustering makes no scores, and without poison there is nothing to rank.
             assert ("auroc_within_target" in numbers) == (row != "ac" and e != 0)
         assert table[e, "ss"]["removed"] == 1.5 * told
+        assert (table[e, "true"]["poison_removed"], table[e, "true"]["clean_removed"]) == (poisoned, 0)
+        assert table[e, "random"]["removed"] == table[e, "margin_sd"]["removed"] == table[e, "paper"]["removed"]
 
 
 SIXTH = """
@@ -114,13 +134,13 @@ def test_a_sixth_defense_is_one_file_and_one_line(copies, tmp_path):
     (copy / "src/rethinking_backdoors/defenses/at_random.py").write_text(SIXTH)
 
     def one_line(config):
-        config["defenses"]["random"] = {"method": "at_random", "oracle": ["poisoned"], "times": 2.0}
+        config["defenses"]["drawn"] = {"method": "at_random", "oracle": ["poisoned"], "times": 2.0}
 
     target = RESULTS / "tables/defenses.csv"
     code, text = snakemake(run, target, config=variant(tmp_path, one_line), snakefile=copy / "Snakefile")
     assert code == 0, text[-3000:]
     table = pd.read_csv(run / target).set_index(["experiment", "row", "column"])["value"].sort_index()
-    assert [table[e, "random", "removed"] for e in (0, 2, 5)] == [20, 40, 20]
+    assert [table[e, "drawn", "removed"] for e in (0, 2, 5)] == [20, 40, 20]
     assert {name: text.count(f"rule {name}:") for name in ("baseline", "retrain", "representations", "train")} == {
         "baseline": 2,
         "retrain": 6,
@@ -229,7 +249,7 @@ def test_figure_2_has_every_number_and_stays_out_of_the_other_tables(folder):
     table = pd.read_csv(folder / RESULTS / "tables/figure2.csv").set_index(["part", "row", "column"])
     rows = [("object", str(count), name) for count in (0, 5, 10) for name in ("assigned", "assigned_without", "accuracy")]
     rows += [("natural", row, "assigned") for row in ("before", "size 3", "control 3", "size 4", "control 4")]
-    scored = ["oracle", "paper", "refined", "paper, permuted masks", "refined, permuted masks"]
+    scored = ["oracle", *(name + part for name in ("paper", "refined") for part in ("", ", cross-fitted", ", permuted masks"))]
     columns = ["auroc", "auroc_within_class", "modified_caught", "removed_modified"]
     rows += [("detection", row, column) for row in scored for column in columns]
     assert not table.loc[rows, ["value", "low", "high"]].isna().any(axis=None)

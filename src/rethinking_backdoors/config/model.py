@@ -167,11 +167,28 @@ class Searched(Section):
     restarts: Count
 
 
+class Explained(Section):
+    experiments: Counts
+    detectors: Annotated[list[Literal["paper", "refined"]], Field(min_length=1), AfterValidator(different)]
+
+
+class Converging(Explained):
+    models: Counts
+
+
+class Laws(Section):
+    experiments: Counts
+
+
 class Comparisons(Section):
     compute: Grid | None = None
     compute_full: Grid | None = None
     choices: Searched | None = None
     released: Searched | None = None
+    control: Explained | None = None
+    lasso: Explained | None = None
+    convergence: Converging | None = None
+    laws: Laws | None = None
 
 
 class Defense(BaseModel):

@@ -6,7 +6,7 @@ from typing import Any
 # Classes of the data sets that are known before anything is read.
 CLASSES = {"digits": 10, "cifar10": 10}
 # What rows of tables are called that no defense may be.
-RESERVED = ("none", "paper", "refined")
+RESERVED = ("none", "random", "true", "margin_sd", "paper", "refined")
 
 
 def senseless(config: dict[str, Any]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from rethinking_backdoors.datamodels.difference import DifferenceInMeans, differ
 from rethinking_backdoors.datamodels.held_out import fidelity, fit_with_fidelity
 from rethinking_backdoors.datamodels.lasso import Lasso
 from rethinking_backdoors.datamodels.ridge import Ridge
-from rethinking_backdoors.margins.arrays import Margins, Masks, PackedMasks, pack
+from rethinking_backdoors.margins.arrays import Margins, Masks, PackedMasks, mask_rows, pack
 
 __all__ = [
     "ESTIMATORS",
@@ -28,6 +28,7 @@ __all__ = [
     "estimator_of",
     "fidelity",
     "fit_with_fidelity",
+    "halves_of",
     "pack",
     "predict",
     "weights_of",
@@ -51,6 +52,15 @@ def estimator_of(name: str, device: str = "cpu", threads: int = 1) -> Callable[[
     """What makes an unfitted estimator: by a name of ``ESTIMATORS``, on a torch device, or with numpy where it is "cpu"."""
     shared = {"threads": threads} if name in _THREADED else {}
     return partial(ESTIMATORS[name], device=None if device == "cpu" else device, **shared)
+
+
+def halves_of(
+    estimator: Callable[[Masks, Margins], np.ndarray], masks: Masks, margins: np.ndarray | Sequence[np.ndarray] | Margins
+) -> tuple[np.ndarray, np.ndarray]:
+    """W (n, n) of the models with even and of those with odd indices, which share no noise."""
+    even = np.arange(masks.shape[0]) % 2 == 0
+    first, second = (estimator(mask_rows(masks, part), Margins(margins, part)) for part in (even, ~even))
+    return first, second
 
 
 def weights_of(estimator: str, device: str = "cpu") -> Callable[[Masks, np.ndarray | Sequence[np.ndarray] | Margins], np.ndarray]:

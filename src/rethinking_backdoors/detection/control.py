@@ -1,44 +1,96 @@
-"""The control of every detection: the same search on datamodels that can hold no information on who moves whom."""
+"""The control of every detection: cross-fitting, beside the same on datamodels that hold no information on who moves whom."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numba
 import numpy as np
 
-from rethinking_backdoors.detection.scores import detect
+from rethinking_backdoors.datamodels import halves_of
+from rethinking_backdoors.detection.pairs import Pairs, pair_sums, value
+from rethinking_backdoors.detection.scores import kept_restarts, solve
+from rethinking_backdoors.detection.search import Solutions
 from rethinking_backdoors.margins.arrays import Margins, Masks, mask_rows
 from rethinking_backdoors.seeds import generator
 
+Estimator = Callable[[Masks, np.ndarray | Sequence[np.ndarray] | Margins], np.ndarray]
 
-def permuted_scores(
+
+def cross_fitted(
     masks: Masks,
     margins: np.ndarray | Sequence[np.ndarray] | Margins,
-    estimator: Callable[[Masks, np.ndarray | Sequence[np.ndarray] | Margins], np.ndarray],
+    estimator: Estimator,
     detectors: dict[str, dict[str, Any]],
     permutations: int,
     root: int,
     device: str = "cpu",
-) -> dict[str, np.ndarray]:
-    """Scores on datamodels that are fitted to masks whose rows (models) are permuted.
+) -> dict[str, dict[str, np.ndarray]]:
+    """Sets found on one half of the models and judged on the other, in both directions; and the same without information.
 
-    A good score here is no evidence for the method: poisoned margins rise and fall together, so that even a matrix of noise has
-    columns alike on them, which the search follows.
+    A search maximises over the noise of W, so that what it finds looks strong there whatever it is. On datamodels of other models
+    that noise is drawn anew. The score of an example is what it adds to eq. 7, there, in the solutions that it belongs to.
+    Permuted are the rows of the masks, so that no model's margins belong to its subset.
 
     Args:
-        masks: (m, n) bool or packed. margins: (m, n) or shards of it, of the same models before the permutation.
+        masks: (m, n) bool or packed. margins: (m, n) or shards of it, of the same models.
         estimator: maps masks and margins to W (n, n).
         detectors: settings by name, see ``detect``. device: see ``detect``.
 
     Returns:
-        For each detector the scores (permutations, n).
+        For each detector ``score`` (n,), ``permuted`` (permutations, n), and ``found`` (2, K, n) bool: the best set of each size
+        on the even and on the odd models, as they are.
 
-    Memory: that of ``estimator`` and that of ``detect``, one after another.
+    Memory: that of ``estimator``, two matrices W and two W + W', and that of the search.
     """
-    scores = {name: [] for name in detectors}
+    results: dict[str, dict[str, Any]] = {name: {"permuted": []} for name in detectors}
+    for name, score, found in _directions(masks, margins, estimator, detectors, root, device):
+        results[name] |= {"score": score, "found": found}
     for number in range(permutations):
         order = generator(root, "permuted masks", number).permutation(masks.shape[0])
-        weights = estimator(mask_rows(masks, order), margins)
-        for name, detector in detectors.items():
-            scores[name].append(detect(weights, detector, root, device)["score"])
-        del weights  # before the next is made
-    return {name: np.stack(rows) for name, rows in scores.items()}
+        for name, score, _ in _directions(mask_rows(masks, order), margins, estimator, detectors, root, device):
+            results[name]["permuted"].append(score)
+    shape = (permutations, masks.shape[1])
+    return {name: result | {"permuted": np.reshape(result["permuted"], shape)} for name, result in results.items()}
+
+
+def _directions(
+    masks: Masks,
+    margins: np.ndarray | Sequence[np.ndarray] | Margins,
+    estimator: Estimator,
+    detectors: dict[str, dict[str, Any]],
+    root: int,
+    device: str,
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Of each detector its name, the scores (n,) of both directions summed, and the best sets (2, K, n)."""
+    halves = [pair_sums(weights) for weights in halves_of(estimator, masks, margins)]
+    for name, detector in detectors.items():
+        pairs = [half if detector["self_influence"] else half.without_self() for half in halves]
+        solutions = [solve(half, detector, root, device) for half in halves]
+        crossed = zip(solutions, reversed(pairs), strict=True)
+        score = sum(contributions(found, other, detector["kept"]) for found, other in crossed)
+        yield name, np.asarray(score), np.stack([found.best(masks.shape[1]) for found in solutions])
+
+
+def contributions(solutions: Solutions, pairs: Pairs, kept: float) -> np.ndarray:
+    """What each example adds to eq. 7 in the solutions that it belongs to, each over its size as in eq. 8; (n,) float64.
+
+    Args:
+        pairs: of the W that judges. kept: see ``frequencies``.
+    """
+    score = np.zeros(len(pairs.diagonal))
+    for size, members, objective in zip(solutions.sizes, solutions.members, solutions.objective, strict=True):
+        linear = pairs.linear(int(size))
+        for found in members[kept_restarts(objective, kept)]:
+            score[found] += (_shared(pairs.stored, found) + linear[found]) / (pairs.scale * size)
+    return score
+
+
+@numba.njit(cache=True, nogil=True)
+def _shared(stored, members):
+    """The sums over a set (k,) of its members' rows of S."""
+    sums = np.zeros(len(members))
+    for a in range(len(members)):
+        row = stored[members[a]]
+        for b in range(len(members)):
+            sums[a] += np.float64(value(row[members[b]]))
+    return sums

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rethinking_backdoors.detection.pairs import pair_sums
+from rethinking_backdoors.detection.pairs import Pairs, pair_sums
 from rethinking_backdoors.detection.search import Solutions, search_pairs
 
 if TYPE_CHECKING:
@@ -20,9 +20,13 @@ def frequencies(solutions: Solutions, n: int, kept: float = 1.0) -> np.ndarray:
     """
     counts = np.zeros((len(solutions.sizes), n))
     for row, (members, objective) in enumerate(zip(solutions.members, solutions.objective, strict=True)):
-        best = np.argsort(-objective, kind="stable")[: max(1, round(kept * len(objective)))]
-        np.add.at(counts[row], members[best], 1)
+        np.add.at(counts[row], members[kept_restarts(objective, kept)], 1)
     return counts
+
+
+def kept_restarts(objective: np.ndarray, kept: float) -> np.ndarray:
+    """Which of the restarts (R,) of one size count: the share ``kept`` with the highest objective, at least one."""
+    return np.argsort(-objective, kind="stable")[: max(1, round(kept * len(objective)))]
 
 
 def scores(frequency: np.ndarray, sizes: np.ndarray, exponent: float = 1.0) -> np.ndarray:
@@ -56,23 +60,33 @@ def detect(
     Returns:
         See ``summarize``.
     """
-    sizes, restarts, own = detector["sizes"], detector["restarts"], detector["self_influence"]
-    arguments = {"seed": seed, "starts": detector["starts"], "progress": progress}
     if not isinstance(weights, np.ndarray):
         from rethinking_backdoors.detection.factors import search_factors  # only here: its kernels take a second to load
 
-        found = search_factors(weights, sizes, restarts, self_influence=own, **arguments)
+        settings = {"starts": detector["starts"], "self_influence": detector["self_influence"], "progress": progress}
+        found = search_factors(weights, detector["sizes"], detector["restarts"], seed=seed, **settings)
         return summarize(found, len(weights.scale), detector["kept"])
     pairs = pair_sums(weights, out=np.empty(weights.shape, dtype=storage), threads=threads)
-    if not own:
-        pairs = pairs.without_self()
-    if device == "cpu":
-        found = search_pairs(pairs, sizes, restarts, threads=threads, **arguments)
-    else:
-        from rethinking_backdoors.detection.batched import search_batched  # only here: torch takes seconds to import
+    return summarize(solve(pairs, detector, seed, device, threads, progress), len(weights), detector["kept"])
 
-        found = search_batched(pairs, sizes, restarts, device=device, **arguments)
-    return summarize(found, len(weights), detector["kept"])
+
+def solve(
+    pairs: Pairs,
+    detector: dict[str, Any],
+    seed: int,
+    device: str = "cpu",
+    threads: int = 1,
+    progress: Callable[[list[int]], Iterable[int]] = iter,
+) -> Solutions:
+    """The search of one detector; arguments as of ``detect``, but for W + W' in place of W."""
+    if not detector["self_influence"]:
+        pairs = pairs.without_self()
+    arguments = {"seed": seed, "starts": detector["starts"], "progress": progress}
+    if device == "cpu":
+        return search_pairs(pairs, detector["sizes"], detector["restarts"], threads=threads, **arguments)
+    from rethinking_backdoors.detection.batched import search_batched  # only here: torch takes seconds to import
+
+    return search_batched(pairs, detector["sizes"], detector["restarts"], device=device, **arguments)
 
 
 def summarize(found: Solutions, n: int, kept: float) -> dict[str, np.ndarray]:
@@ -83,16 +97,13 @@ def summarize(found: Solutions, n: int, kept: float) -> dict[str, np.ndarray]:
         bool, the best set of each size.
     """
     frequency = frequencies(found, n, kept)
-    solution = np.zeros(frequency.shape, dtype=bool)
-    for row, (members, objective) in enumerate(zip(found.members, found.objective, strict=True)):
-        solution[row, members[objective.argmax()]] = True
     return {
         "score": scores(frequency, found.sizes),
         "size": found.sizes,
         "objective": found.objective,
         "certified": found.certified,
         "frequency": frequency,
-        "solution": solution,
+        "solution": found.best(n),
     }
 
 

@@ -31,6 +31,13 @@ class Solutions:
     objective: np.ndarray
     certified: np.ndarray
 
+    def best(self, n: int) -> np.ndarray:
+        """The best set of each size, (K, n) bool."""
+        sets = np.zeros((len(self.sizes), n), dtype=bool)
+        for row, (members, objective) in enumerate(zip(self.members, self.objective, strict=True)):
+            sets[row, members[objective.argmax()]] = True
+        return sets
+
 
 def search(
     weights: np.ndarray,

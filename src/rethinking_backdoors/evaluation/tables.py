@@ -21,8 +21,8 @@ Row = tuple[str, str, str, float]
 class Files:
     """The files of one experiment and seed, each by the name of its defense or detector and its subset fraction in percent.
 
-    ``retrained`` has "none"; ``suspicion`` holds the baselines' scores. Where nothing is poisoned ``strength`` and ``control``
-    are empty. The last subset fraction is the one of detection.
+    ``retrained`` has "none"; ``suspicion`` holds the scores of baselines and yardsticks. Where nothing is poisoned ``strength``
+    and ``control`` are empty. The last subset fraction is the one of detection, and of ``control``.
     """
 
     images: str
@@ -32,7 +32,7 @@ class Files:
     suspicion: dict[str, str]
     strength: dict[int, str]
     detection: dict[tuple[str, int], str]
-    control: dict[tuple[str, int], str]
+    control: dict[str, str]
 
 
 def numbers(files: Files, target_class: int) -> Iterator[Row]:
@@ -116,12 +116,26 @@ def _scores(files: Files, truth: dict[str, np.ndarray]) -> Iterator[Row]:
             yield "table4", detector, f"auroc_scores{suffix}", auroc(score, poisoned)
             yield "table4", detector, f"auroc_within_target{suffix}", auroc(score[target], poisoned[target])
             yield "table4", detector, f"precision_at_p{suffix}", precision_at_p(poisoned, ranking(score, seed))
-            control = read_npz(files.control[detector, percent], "score")["score"]
-            permuted = float(np.mean([auroc(row, poisoned) for row in control]))
-            yield "table4", detector, f"auroc_permuted_masks{suffix}", permuted
+        control = read_npz(files.control[detector], "score", "permuted")
+        count = len(read_json(files.removed[detector])["removed"])
+        permuted = control["permuted"]
+        for name, rows in (("crossfit", control["score"][None]), ("permuted", permuted[:1]), ("permuted_mean", permuted)):
+            judged = [cross_fit(score, poisoned, target, count) for score in rows]
+            for column in judged[0]:
+                yield "table4", detector, f"{name}_{column}", float(np.mean([values[column] for values in judged]))
         yield "table4", detector, "auroc_label_only", auroc(target.astype(float), poisoned)
         yield "table4", detector, "auroc_margin_sd", auroc(strength["margin_sd"], poisoned)
         yield "table4", detector, "auroc_margin_mean", auroc(strength["margin_mean"], poisoned)
+
+
+def cross_fit(score: np.ndarray, poisoned: np.ndarray, target: np.ndarray, count: int) -> dict[str, float]:
+    """What cross-fitted scores (n,) are worth: AUROC, the same within the label, and the poison left if ``count`` are removed."""
+    removed = ranking(score, 0)[:count]
+    return {
+        "auroc": auroc(score, poisoned),
+        "auroc_within_target": auroc(score[target], poisoned[target]),
+        "poison_left": float(poisoned.sum() - poisoned[removed].sum()),
+    }
 
 
 def interval(values: np.ndarray) -> tuple[float, float, float]:

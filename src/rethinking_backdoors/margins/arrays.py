@@ -1,11 +1,14 @@
 """What estimators read: masks as bools or packed bits, margins as one array or as a list of shards. Read block by block."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from rethinking_backdoors.errors import InputError
+
+# Examples whose margins are in memory at a time.
+_EXAMPLES_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -134,3 +137,19 @@ def matched(masks: Masks, margins: np.ndarray | Sequence[np.ndarray] | Margins) 
     if masks.shape[0] != margins.shape[0]:
         raise InputError(f"masks has {masks.shape[0]} rows (models), margins {margins.shape[0]}; they must be equal.")
     return margins
+
+
+def moments(margins: Margins) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each example's margins (m, n) over the models; (n,) float64 each."""
+    mean, square = np.empty(margins.shape[1]), np.empty(margins.shape[1])
+    for examples, block in blocks(margins):
+        mean[examples] = block.mean(0, dtype=np.float64)
+        square[examples] = np.einsum("mb,mb->b", block, block, dtype=np.float64) / len(block)
+    return mean, np.sqrt(np.maximum(square - mean**2, 0))
+
+
+def blocks(margins: Margins) -> Iterator[tuple[slice, np.ndarray]]:
+    """Blocks of examples: which, and their margins (m, b) float32."""
+    for start in range(0, margins.shape[1], _EXAMPLES_AT_ONCE):
+        block = margins.block(start, start + _EXAMPLES_AT_ONCE)
+        yield slice(start, start + block.shape[1]), block

@@ -60,12 +60,12 @@ def rankings(tables: Tables) -> Iterator[Finding]:
     """Table 4: of each detector its AUROCs, and where they lie above those of its control."""
     table = tables["table4"]
     for row in rows(table):
-        score, within, control = (column(table, row, f"auroc_{name}") for name in ("scores", "within_target", "permuted_masks"))
-        found = {"name": row, "auroc": score, "within": within, "controlled": len(control) > 0}
+        score, within = (column(table, row, f"auroc_{name}") for name in ("scores", "within_target"))
+        real, control = (column(table, row, f"{name}_auroc") for name in ("crossfit", "permuted_mean"))
+        found = {"name": row, "auroc": score, "within": within, "crossfit": real, "control": control}
         if len(control):
-            low = column(table, row, "auroc_scores", "low")
-            high = column(table, row, "auroc_permuted_masks", "high")
-            found |= {"above": score.index[score > control], "apart": low.index[low > high]}
+            low, high = column(table, row, "crossfit_auroc", "low"), column(table, row, "permuted_mean_auroc", "high")
+            found |= {"above": real.index[real > control], "apart": low.index[low > high]}
         yield found
 
 

@@ -64,7 +64,7 @@ def _cells(claim: pd.DataFrame, experiments: list[str]) -> Iterator[dict[str, st
 
 
 def _colour(verdict: str) -> str:
-    return {"not decided": "undecided"}.get(verdict, verdict)
+    return {"not decided": "undecided", "not testable": ""}.get(verdict, verdict)
 
 
 def overview(dataset: str, tables: dict[str, pd.DataFrame], captions: dict[str, str], pictures: list[str], note: str = "") -> str:

@@ -86,17 +86,17 @@ def headline(tables: dict[str, pd.DataFrame], experiments: dict[int, dict]) -> s
     """The README's table: one line an experiment, means over seeds; for each detector its scores, control and effect."""
     cells = {name: table.set_index(["experiment", "row", "column"])["value"] for name, table in tables.items()}
     scored = tables["table4"]
-    detectors = list(dict.fromkeys(scored.loc[scored["column"] == "auroc_permuted_masks", "row"]))
+    detectors = list(dict.fromkeys(scored.loc[scored["column"] == "permuted_mean_auroc", "row"]))
     head, lines = ["exp.", "attack", "clean acc.", "ASR", "oracle AUROC"], []
     for detector in detectors:
-        head += [f"{detector}: AUROC", "control", "ASR after", "clean acc. after"]
+        head += [f"{detector}: AUROC", "cross-fitted", "permuted", "ASR after", "clean acc. after"]
     for number in attacked(experiments):
         experiment = experiments[number]
         last = round(100 * experiment["alphas"][-1])
         oracle = "auroc" if len(experiment["alphas"]) == 1 else f"auroc_alpha{last}"
         wanted = [("table3", "none", "clean_accuracy"), ("table6", "none", "asr"), ("table2", "oracle", oracle)]
         for detector in detectors:
-            wanted += [("table4", detector, column) for column in ("auroc_scores", "auroc_permuted_masks")]
+            wanted += [("table4", detector, column) for column in ("auroc_scores", "crossfit_auroc", "permuted_mean_auroc")]
             wanted += [("table6", detector, "asr"), ("table3", detector, "clean_accuracy")]
         values = [cells[table].get((number, row, column), default=None) for table, row, column in wanted]
         lines.append([str(number), describe(experiment), *("-" if value is None else f"{value:.1f}" for value in values)])

@@ -3,50 +3,22 @@
 All of these look at the truth in order to compare. A setting may be chosen by them, but only on seeds that are not reported.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from rethinking_backdoors.datamodels import Margins, Masks, difference_in_means, weights_of
+from rethinking_backdoors.datamodels import Margins, difference_in_means, weights_of
 from rethinking_backdoors.detection.pairs import pair_sums
 from rethinking_backdoors.detection.released import search_released
-from rethinking_backdoors.detection.scores import detect, frequencies, ranking, scores
+from rethinking_backdoors.detection.scores import detect, frequencies, scores
 from rethinking_backdoors.detection.search import STARTS, search_pairs
-from rethinking_backdoors.evaluation.metrics import auroc
 from rethinking_backdoors.evaluation.tables import COLUMNS, interval
 from rethinking_backdoors.margins.arrays import mask_rows
 from rethinking_backdoors.seeds import generator
-
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Setting:
-    """The models of one experiment and seed, and the truth that scores are judged by.
-
-    Attributes:
-        masks: (m, n) bool or packed. margins: (m, n) or shards of it, of the same models.
-        poisoned: (n,) bool. target: (n,) bool, labelled as the target class in the poisoned set.
-        removed: the share of all examples that is removed.
-        root: the setting's root seed.
-    """
-
-    masks: Masks
-    margins: np.ndarray | Sequence[np.ndarray] | Margins
-    poisoned: np.ndarray
-    target: np.ndarray
-    removed: float
-    root: int
-
-    def judge(self, score: np.ndarray) -> Row:
-        """AUROC overall and within the target class, and how many poisoned examples removal leaves."""
-        taken = ranking(score, seed=0)[: int(self.removed * len(score))]
-        within = auroc(score[self.target], self.poisoned[self.target])
-        left = int(self.poisoned.sum() - self.poisoned[taken].sum())
-        return {"auroc": auroc(score, self.poisoned), "auroc_within_target": within, "poison_left": left}
+from rethinking_backdoors.studies import explanations
+from rethinking_backdoors.studies.setting import Row, Setting
 
 
 def models_against_accuracy(
@@ -115,6 +87,10 @@ COMPARISONS: dict[str, Callable[..., Iterator[Row]]] = {
     "compute_full": models_against_accuracy,
     "choices": rule_choices,
     "released": exact_against_released,
+    "control": explanations.spread_of_margins,
+    "lasso": explanations.lasso_penalties,
+    "convergence": explanations.convergence,
+    "laws": explanations.laws_of_margins,
 }
 MEASURED = [
     "auroc",
@@ -125,6 +101,9 @@ MEASURED = [
     "certified",
     "row_sum_sd",
     "column_sum_sd",
+    "spread",
+    "zeros",
+    "unexplained",
 ]
 
 
@@ -157,6 +136,6 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
         seeds = " ".join(map(str, cell["seed"]))
         for column in measured:
             value, low, high = interval(cell[column].to_numpy())
-            low, high = np.clip([low, high], 0, None if column.endswith(("left", "sd")) else 100)
+            low, high = np.clip([low, high], 0, None if column.endswith(("left", "sd", "spread", "unexplained")) else 100)
             lines.append((*key, column, *np.round([value, low, high], 4), seeds))
     return pd.DataFrame(lines, columns=[*varied, "column", "value", "low", "high", "seeds"])

@@ -1,9 +1,8 @@
-import numpy as np
 import pandas as pd
 import pytest
 from as_in_the_paper import FACTS, PAPER
 
-from rethinking_backdoors.reporting.verification.claims import STATISTICS, judge, overall, side
+from rethinking_backdoors.reporting.verification.claims import STATISTICS, judge
 
 COLUMNS = ["table", "experiment", "row", "column", "seed", "value"]
 
@@ -19,7 +18,8 @@ def world(**values):
         "figure7 poisoned strength_mean": 1.0,
         "figure7 poisoned strength_mean_alpha30": 4.0,
         "figure7 clean strength_rms": 0.1,
-        "figure8 poisoned correlation": 0.9,
+        "figure8 poisoned correlation": 0.8,
+        "figure8 poisoned ceiling": 0.9,
         "figure8 poisoned slope": 2.0,
         "table2 oracle auroc": 98.0,
         "table2 oracle auroc_alpha30": 99.0,
@@ -27,10 +27,14 @@ def world(**values):
         "figure9 poison_to_clean mean": 0.1,
         "figure9 clean_to_clean mean": 0.2,
         "lemma2 poisoned objective_percent": 101.0,
-        "table3 none clean_accuracy": 87.0,
+        "table3 true clean_accuracy": 87.0,
+        "table3 true poisoned_accuracy": 86.5,
+        "table6 true asr": 0.8,
         "table4 paper auroc_scores": 90.0,
-        "table4 paper auroc_within_target": 80.0,
-        "table4 paper auroc_permuted_masks": 60.0,
+        "table4 paper crossfit_auroc": 90.0,
+        "table4 paper permuted_mean_auroc": 60.0,
+        "table4 paper crossfit_auroc_within_target": 80.0,
+        "table4 paper permuted_mean_auroc_within_target": 50.0,
         "table6 paper asr": 1.0,
     }
     for row, gap in {"paper": 0.5, "ac": 50.0, "spectre": 40.0, "ss": 30.0, "ispl": 0.5}.items():
@@ -41,7 +45,9 @@ def world(**values):
         table, row, column = name.split()
         for e in range(1, 9):
             here = values.get(name, values.get(f"{name} {e}", value))
-            lines += [(table, e, row, column, seed, here + 0.01 * seed) for seed in range(3)]
+            lines += [(table, e, row, column, seed, here + 0.01 * seed * (1 + 0.1 * (row == "true"))) for seed in range(3)]
+            if e == 2 and table in ("natural", "figure9", "lemma2"):  # the fraction that its detection uses
+                lines += [(table, e, row, f"{column}_alpha30", seed, here + 0.01 * seed) for seed in range(3)]
     return pd.DataFrame(lines, columns=COLUMNS)
 
 
@@ -77,8 +83,8 @@ def test_in_a_world_as_claimed_every_claim_holds():
         ("C6b", "", {"figure7 poisoned strength_mean_alpha30": 1.0}),
         ("C6c", "", {"table2 oracle auroc_alpha30": 90.0}),
         ("C7a", "paper", {"table4 paper auroc_scores 7": 60.0}),
-        ("C7b", "paper", {"table4 paper auroc_within_target 7": 40.0}),
-        ("C7c", "paper", {"table4 paper auroc_permuted_masks 8": 95.0}),
+        ("C7b", "paper", {"table4 paper crossfit_auroc_within_target 7": 40.0}),
+        ("C7c", "paper", {"table4 paper permuted_mean_auroc 8": 95.0}),
         ("C8a", "paper", {"table3 paper poisoned_accuracy 8": 50.0}),
         ("C8b", "paper", {"table3 paper clean_accuracy 2": 80.0}),
         ("C9 AC", "ac", {"table3 ac poisoned_accuracy 1": 84.5}),
@@ -97,28 +103,19 @@ def test_every_claim_can_fail(claim, row, broken):
     assert found[claim, row] == "fails"
 
 
-def test_the_exceptions_are_allowed_and_no_more():
-    assert overall({1: "holds", 2: "fails", 3: "holds"}, 3, 1) == "holds"
-    assert overall({1: "holds", 2: "fails", 3: "fails"}, 3, 1) == "fails"
-    assert overall({1: "holds", 2: "not decided", 3: "not decided"}, 3, 1) == "not decided"
-    # What was not run cannot hold, but it cannot save a claim either.
-    assert overall({1: "holds"}, 3, 0) == "not decided"
-    assert overall({1: "fails"}, 3, 0) == "fails"
+def test_noise_that_hides_a_correlation_is_no_failure():
+    """In 7 the halves of the models agree too little for a correlation of 0.5, whatever the truth."""
+    found = judge(FACTS, PAPER, world(**AS_CLAIMED, **{"figure8 poisoned ceiling 7": 0.3, "figure8 poisoned correlation 7": 0.1}))
+    cells = found[found["claim"] == "C4a"].set_index("experiment")
+    assert cells.loc["7", "verdict"] == "not testable"
+    assert cells.loc["all", "verdict"] == "holds"
+    assert "not testable in 1 of 8 (7)" in cells.loc["all", "sentence"]
 
 
-@pytest.mark.parametrize(
-    ("measured", "above", "at_least", "below"),
-    [
-        ((3.0, 2.5, 3.5), "holds", "holds", "fails"),
-        ((1.0, 0.5, 1.5), "fails", "fails", "holds"),
-        ((2.0, 1.5, 2.5), "not decided", "not decided", "not decided"),
-        ((2.0, 2.0, 2.0), "fails", "holds", "fails"),
-        ((3.0, np.nan, np.nan), "holds", "holds", "fails"),
-    ],
-)
-def test_a_side_needs_the_whole_interval(measured, above, at_least, below):
-    found = {sense: side(measured, sense, 2.0) for sense in ("above", "at_least", "below")}
-    assert found == {"above": above, "at_least": at_least, "below": below}
+def test_an_occluded_patch_is_not_held_against_a_removal():
+    """The patch alone costs ten points: so much is left after removing exactly the poison, and as much after the detector."""
+    gap = {f"table3 {row} poisoned_accuracy": 75.0 for row in ("true", "paper")}
+    assert verdicts(**{**AS_CLAIMED, **gap})["C8a", "paper"] == "holds"
 
 
 def test_a_partial_run_is_said_to_be_one():
@@ -139,7 +136,7 @@ def test_differences_are_taken_within_a_seed():
 
 
 def test_every_statistic_is_used_and_every_bound_has_a_reason():
-    used = {claim["statistic"] for claim in FACTS["claims"] if "statistic" in claim}
+    used = {claim[key] for claim in FACTS["claims"] for key in ("statistic", "ceiling") if key in claim}
     assert used == set(STATISTICS)
     assert all(claim["reason"] for claim in FACTS["claims"])
     assert {claim["claim"][:3].strip("abcd ") for claim in FACTS["claims"]} == {f"C{number}" for number in range(1, 13)}

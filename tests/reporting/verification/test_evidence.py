@@ -21,27 +21,46 @@ def test_pair_means_are_those_of_the_groups_without_the_diagonal(monkeypatch):
         assert found[name, "sd"] == pytest.approx(np.std(values))
 
 
+def found(n, *sets):
+    """The same sets as found on either half, (2, sets, n)."""
+    return np.stack([[np.isin(np.arange(n), members) for members in sets]] * 2).reshape(2, len(sets), n)
+
+
 def test_a_planted_block_is_the_maximum_and_a_random_set_is_not():
     rng = np.random.default_rng(1)
     weights = 0.1 * rng.standard_normal((14, 14)).astype(np.float32)
     weights[:4, :4] += 1
     best = max(objective(weights, np.array(members)) for members in combinations(range(14), 4))
-    planted, other = np.arange(4), np.array([2, 6, 9, 12])
+    planted, other, halves = np.arange(4), np.array([2, 6, 9, 12]), (weights, weights)
     assert objective(weights, planted) == pytest.approx(best)
-    assert evidence.objective_of_poison(weights, planted, [other]) == pytest.approx(100)
-    assert evidence.objective_of_poison(weights, other, [other]) == pytest.approx(100 * objective(weights, other) / best)
+    assert evidence.objective_of_poison(halves, planted, found(14, other)) == pytest.approx(100)
+    share = evidence.objective_of_poison(halves, other, found(14, other))
+    assert share == pytest.approx(100 * objective(weights, other) / best)
+
+
+def test_what_noise_alone_makes_better_is_no_better_on_other_models():
+    """The winner's curse: in each half some set beats the weakly planted block, on the other half none does."""
+    rng = np.random.default_rng(2)
+    halves = [rng.standard_normal((40, 40)).astype(np.float32) for _ in range(2)]
+    for weights in halves:
+        weights[:5, :5] += 1
+    planted = np.arange(5)
+    same = [evidence.objective_of_poison((weights, weights), planted, found(40, planted)) for weights in halves]
+    assert max(same) < 100
+    assert evidence.objective_of_poison(tuple(halves), planted, found(40, planted)) > 100
 
 
 def test_a_better_set_counts_only_if_it_was_found():
     # Two blocks apart: from the weaker one single swaps lead nowhere, because half of each is worth less.
     weights = np.zeros((20, 20), dtype=np.float32)
     weights[:4, :4], weights[10:14, 10:14] = 1, 2
-    weaker, stronger = np.arange(4), np.arange(10, 14)
-    assert evidence.objective_of_poison(weights, weaker, []) == pytest.approx(100)
+    weaker, stronger, halves = np.arange(4), np.arange(10, 14), (weights, weights)
+    assert evidence.objective_of_poison(halves, weaker, found(20)) == pytest.approx(100)
     # Found at another size, and brought to this one.
-    for found in (np.arange(10, 13), np.array([*range(10, 14), 0, 7])):
-        assert evidence.objective_of_poison(weights, weaker, [found]) == pytest.approx(50)
-    assert evidence.objective_of_poison(weights, stronger, [weaker]) == pytest.approx(100)
+    for other in (np.arange(10, 13), np.array([*range(10, 14), 0, 7])):
+        assert evidence.objective_of_poison(halves, weaker, found(20, other)) == pytest.approx(
+            100 * objective(weights, weaker) / objective(weights, stronger)
+        )
 
 
 def test_a_set_is_resized_by_what_its_examples_contribute():
@@ -67,6 +86,8 @@ def strength():
         "measured": true,
         "estimate_half": true + 1e-3 * rng.standard_normal(20),
         "measured_half": 0.1 + 3 * true,
+        "estimate_again": true + 1e-3 * rng.standard_normal(20),
+        "measured_again": 0.1 + 3 * true,
     }
 
 

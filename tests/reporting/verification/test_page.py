@@ -16,7 +16,17 @@ def numbers(*lines):
 
 
 EVIDENCE = numbers(("natural", 1, "poison", "strength", 1.0), ("natural", 1, "class", "strength", 0.25))
-SEEDS = pd.concat([EVIDENCE, numbers(("table6", 1, "paper", "asr", 1.0), ("table6", 8, "paper", "asr", 50.0))])
+SEEDS = pd.concat(
+    [
+        EVIDENCE,
+        numbers(
+            ("table6", 1, "paper", "asr", 2.0),
+            ("table6", 8, "paper", "asr", 51.0),
+            ("table6", 1, "true", "asr", 1.0),
+            ("table6", 8, "true", "asr", 1.0),
+        ),
+    ]
+)
 
 
 def made(config=PAPER, note=""):
@@ -62,7 +72,7 @@ def test_a_claim_is_told_in_words():
     # Two experiments of eight: 1 passes, 8 fails, one failure is allowed.
     assert "**not decided**" in line
     assert "Holds in 1 of 8 (1), fails in 1 of 8 (8), not run in 6 of 8 (2, 3, 4, 5, 6, 7) (1 may fail)." in line
-    assert "Least favourable: 50.1 [49.9, 50.3] in experiment 8." in line
+    assert "Least favourable: 50 [50, 50] in experiment 8." in line
 
 
 def test_the_answer_has_a_line_a_statement_of_the_paper_and_two_tallies():

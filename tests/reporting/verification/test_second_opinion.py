@@ -1,11 +1,13 @@
 """The committed answers, computed again from the raw tables in another way: no module of the library is used here."""
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from scipy.stats import ttest_1samp
 
 ROOT = Path(__file__).parents[3]
 FACTS = yaml.safe_load((ROOT / "config/published.yaml").read_text())
@@ -92,19 +94,29 @@ def values_of(claim, row, numbers):
     def get(table, of, column):
         return pick(numbers, table, of, column)
 
+    def last(table, of, column):
+        """At the fraction that detection uses: 30 % in experiment 2, 50 % elsewhere."""
+        return {k: v for k, v in get(table, of, column).items() if k[0] != 2} | {
+            k: v for k, v in get(table, of, f"{column}_alpha30").items() if k[0] == 2
+        }
+
+    def gap(of):
+        return minus(get("table3", of, "clean_accuracy"), get("table3", of, "poisoned_accuracy"))
+
     if claim == "C1":
         return minus(
-            get("natural", "poison", "strength"),
-            *(get("natural", kind, "strength") for kind in ("class", "random", "alike", "partners")),
+            last("natural", "poison", "strength"),
+            *(last("natural", kind, "strength") for kind in ("class", "random", "alike", "partners")),
         )
     if claim == "C3a":
         return get("figure7", "poisoned", "strength_mean")
     if claim == "C3b":
         return ratio(get("figure7", "clean", "strength_rms"), get("figure7", "poisoned", "strength_mean"))
-    if claim.startswith("C4"):
-        return get(
-            "figure8", "poisoned" if claim in ("C4a", "C4b") else "clean", "correlation" if claim in ("C4a", "C4c") else "slope"
-        )
+    if claim in ("C4a", "C4c"):
+        of = "poisoned" if claim == "C4a" else "clean"
+        return ratio(get("figure8", of, "correlation"), {k: v for k, v in get("figure8", of, "ceiling").items() if v > 0})
+    if claim in ("C4b", "C4d"):
+        return get("figure8", "poisoned" if claim == "C4b" else "clean", "slope")
     if claim in ("C5", "C6a"):
         return get("table2", "oracle", "auroc")
     if claim == "C6b":
@@ -113,19 +125,31 @@ def values_of(claim, row, numbers):
         return get("table2", "oracle", "auroc_alpha30")
     if claim == "C7a":
         return get("table4", row, "auroc_scores")
-    if claim == "C7b":
-        return get("table4", row, "auroc_within_target")
-    if claim == "C7c":
-        return minus(get("table4", row, "auroc_scores"), get("table4", row, "auroc_permuted_masks"))
+    if claim in ("C7b", "C7c"):
+        column = "auroc_within_target" if claim == "C7b" else "auroc"
+        return minus(get("table4", row, f"crossfit_{column}"), get("table4", row, f"permuted_mean_{column}"))
     if claim == "C8b":
-        return minus(get("table3", "none", "clean_accuracy"), get("table3", row, "clean_accuracy"))
+        return minus(get("table3", "true", "clean_accuracy"), get("table3", row, "clean_accuracy"))
     if claim == "C8a" or claim.startswith("C9"):
-        return minus(get("table3", row, "clean_accuracy"), get("table3", row, "poisoned_accuracy"))
+        return minus(gap(row), gap("true"))
     if claim == "C10":
-        return get("table6", row, "asr")
+        return minus(get("table6", row, "asr"), get("table6", "true", "asr"))
     if claim == "C11":
-        return minus(*(get("figure9", group, "mean") for group in ("poison_to_poison", "poison_to_clean", "clean_to_clean")))
-    return get("lemma2", "poisoned", "objective_percent")
+        return minus(*(last("figure9", group, "mean") for group in ("poison_to_poison", "poison_to_clean", "clean_to_clean")))
+    return last("lemma2", "poisoned", "objective_percent")
+
+
+def rejected(p):
+    """Holm's test as a closed one: a hypothesis falls if Bonferroni refutes every set of hypotheses that it belongs to."""
+    sets = [chosen for size in range(1, len(p) + 1) for chosen in combinations(p, size)]
+    refuted = {chosen for chosen in sets if min(p[key] for key in chosen) <= 0.05 / len(chosen)}
+    return {key for key in p if all(chosen in refuted for chosen in sets if key in chosen)}
+
+
+def one_sided(values, bound, way):
+    if np.ptp(values) < 1e-12:
+        return 0.0 if way * (values[0] - bound) > 0 else 1.0
+    return ttest_1samp(values, bound, alternative="greater" if way > 0 else "less").pvalue
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
@@ -140,17 +164,20 @@ def test_every_claim(dataset):
         if "statistic" not in claim:
             assert verdict == "not decided"
             continue
-        values, right, wrong = values_of(claim["claim"], row, numbers), 0, 0
-        for e in claim.get("experiments", range(1, 9)):
-            here = [value for (number, _), value in values.items() if number == e]
-            if here:
-                mean, half = mean_and_half(here)
-                sign, bound = (-1, claim["below"]) if "below" in claim else (1, claim.get("above", claim.get("at_least")))
-                cut = {"percent": (0, 100), "correlation": (-1, 1)}.get(claim["unit"], (-np.inf, np.inf))
-                ends = np.sort(sign * (np.clip([mean - half, mean + half], *cut) - bound)).round(6)
-                right += ends[0] >= 0 if "at_least" in claim else ends[0] > 0
-                wrong += ends[1] < 0 if "at_least" in claim else ends[1] <= 0
-        allowed, needed = claim.get("exceptions", 0), len(claim.get("experiments", range(1, 9)))
-        expected = "fails" if wrong > allowed else "holds" if right >= needed - allowed else "not decided"
+        values = values_of(claim["claim"], row, numbers)
+        bound = claim.get("below", claim.get("above", claim.get("at_least")))
+        way, everyone = -1 if "below" in claim else 1, claim.get("experiments", range(1, 9))
+        groups = {e: [value for (number, _), value in values.items() if number == e] for e in everyone}
+        groups = {e: np.array(group) for e, group in groups.items() if group}
+        ceiling = pick(numbers, "figure8", "poisoned" if claim["claim"] == "C4a" else "clean", "ceiling")
+        weak = [e for e in groups if np.mean([value for (number, _), value in ceiling.items() if number == e] or [1]) <= bound]
+        tested = {e: group for e, group in groups.items() if not ("ceiling" in claim and e in weak)}
+        holds = rejected({e: one_sided(group, bound, way) for e, group in tested.items()})
+        fails = rejected({e: one_sided(group, bound, -way) for e, group in tested.items()}) - holds
+        allowed = claim.get("exceptions", 0)
+        enough = tested and len(holds) >= len(tested) - allowed
+        expected = "fails" if len(fails) > allowed else "holds" if enough else "not decided"
+        if len(groups) < len(everyone) and expected == "holds":
+            expected = "not decided"
         assert verdict == expected, claim["claim"]
-        assert whole.loc[(claim["claim"], row), "passed"] == right
+        assert whole.loc[(claim["claim"], row), "passed"] == len(holds)

@@ -25,7 +25,7 @@ def load(files: Any, settings: Any) -> dict[str, Any]:
     for number in settings.experiments:
         for images in files.images:
             facts = truth(next(poison), images, settings.target_class[number])
-            paths = {name: next(suspicion) for name in settings.baselines} | {
+            paths = {name: next(suspicion) for name in settings.suspicious} | {
                 detector: next(detection) for detector in settings.detectors
             }
             for name, score in scores_by_defense(paths).items():

@@ -94,17 +94,19 @@ def detection(axes: Axes, table: pd.DataFrame, removed: float) -> None:
     """AUROC within the class, and the share of the modified images that is removed, of detectors, controls and oracle."""
     rows = [row for row in dict.fromkeys(table.loc[table["part"] == "detection", "row"]) if "," not in row]
     measures = {"auroc_within_class": ("AUROC in the class", 50), "modified_caught": ("modified removed", 100 * removed)}
-    real, permuted = [], []
+    real, crossed, permuted = [], [], []
     for number, (column, (words, chance)) in enumerate(measures.items()):
         cells, first = _cells(table, "detection", column), number * len(rows)
         real.append(cells.loc[rows])
+        crossed.append(cells.reindex([f"{row}, cross-fitted" for row in rows]))
         permuted.append(cells.reindex([f"{row}, permuted masks" for row in rows]))
         ends = first - 0.5, first + len(rows) - 0.5
         axes.hlines(
             chance, *ends, color=style.NEUTRAL, linestyle=style.DOTTED, linewidth=0.9, label="chance" if first else "_nolegend_"
         )
         axes.text(sum(ends) / 2, -0.19, words, transform=axes.get_xaxis_transform(), ha="center", va="center", fontsize=7)
-    bars(axes, rows * 2, [("scores", MOVED, pd.concat(real)), ("permuted masks", style.CLEAN, pd.concat(permuted))])
+    looks = (("scores", MOVED, real), ("cross-fitted", style.BETWEEN, crossed), ("permuted", style.CLEAN, permuted))
+    bars(axes, rows * 2, [(label, color, pd.concat(cells)) for label, color, cells in looks])
     axes.tick_params(axis="x", labelsize=6)
     axes.set_ylabel("percent")
     axes.legend(loc="upper center", ncols=3, columnspacing=1, handlelength=1.4)
@@ -167,8 +169,9 @@ def say(table: pd.DataFrame, pictures: Arrays, names: list[str]) -> str:
             shares = f"{before:.1f} % before, {control:.1f} % with pieces of other images"
             text.append(f"(b) The pattern at {size} pixels moves {after:.1f} % to its class ({shares}).")
     for detector in ("paper", "refined"):
-        area, control = (cells["detection", name, "auroc_within_class"] for name in (detector, f"{detector}, permuted masks"))
+        parts = ("", ", cross-fitted", ", permuted masks")
+        area, crossed, control = (cells["detection", f"{detector}{part}", "auroc_within_class"] for part in parts)
         caught = cells["detection", detector, "modified_caught"]
-        areas = f"an AUROC of {area:.1f} within the class (control {control:.1f})"
+        areas = f"an AUROC of {area:.1f} within the class (cross-fitted {crossed:.1f}, on permuted masks {control:.1f})"
         text.append(f"``{detector}`` has {areas} and removes {caught:.1f} % of the modified images.")
     return " ".join(text)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from rethinking_backdoors.evaluation.tables import interval
+from rethinking_backdoors.reporting.verification.decisions import overall, seeds_needed, sides
 from rethinking_backdoors.reporting.verification.verdicts import measured_percents
 
 COLUMNS = [
@@ -54,10 +55,38 @@ class Numbers:
         first = [e for e, percents in self._percents.items() if percents[0] == percent]
         return pd.concat([plain[plain.index.get_level_values("experiment").isin(first)], named])
 
+    def last(self, table: str, row: str, column: str) -> pd.Series:
+        """The same at the subset fraction of each experiment that detection uses."""
+        first, parts = self(table, row, column), []
+        for experiment, percents in self._percents.items():
+            cells = first if len(percents) == 1 else self(table, row, f"{column}_alpha{percents[-1]}")
+            parts.append(cells[cells.index.get_level_values("experiment") == experiment])
+        return pd.concat(parts) if parts else first
+
+
+def _gap(numbers: "Numbers", row: str) -> pd.Series:
+    """Clean minus poisoned accuracy, less what is left of that after removing exactly the poison: an occluded patch costs too."""
+    gap = {
+        name: numbers("table3", name, "clean_accuracy") - numbers("table3", name, "poisoned_accuracy") for name in (row, "true")
+    }
+    return gap[row] - gap["true"]
+
+
+def _crossfit_lead(numbers: "Numbers", row: str, column: str) -> pd.Series:
+    """A detector's cross-fitted score minus that on permuted masks."""
+    return numbers("table4", row, f"crossfit_{column}") - numbers("table4", row, f"permuted_mean_{column}")
+
+
+def _corrected(numbers: "Numbers", row: str) -> pd.Series:
+    """The correlation over what the noise of both estimates leaves possible."""
+    return numbers("figure8", row, "correlation") / numbers("figure8", row, "ceiling").where(lambda ceiling: ceiling > 0)
+
 
 def _lead(numbers: Numbers, table: str, column: str, first: str, others: tuple[str, ...]) -> pd.Series:
     """A row's value minus the largest of the other rows'."""
-    return numbers(table, first, column) - pd.concat([numbers(table, row, column) for row in others], axis=1).max(axis=1)
+    return numbers.last(table, first, column) - pd.concat([numbers.last(table, row, column) for row in others], axis=1).max(
+        axis=1
+    )
 
 
 # From the numbers of a run and the row that a claim is about to one value for each experiment and seed.
@@ -67,8 +96,10 @@ STATISTICS: dict[str, Callable[[Numbers, str], pd.Series]] = {
     "clean_over_poisoned_slope": lambda n, row: (
         n("figure7", "clean", "strength_rms") / n("figure7", "poisoned", "strength_mean").abs()
     ),
-    "correlation_poisoned": lambda n, row: n("figure8", "poisoned", "correlation"),
-    "correlation_clean": lambda n, row: n("figure8", "clean", "correlation"),
+    "correlation_poisoned": lambda n, row: _corrected(n, "poisoned"),
+    "correlation_clean": lambda n, row: _corrected(n, "clean"),
+    "ceiling_poisoned": lambda n, row: n("figure8", "poisoned", "ceiling"),
+    "ceiling_clean": lambda n, row: n("figure8", "clean", "ceiling"),
     "slope_poisoned": lambda n, row: n("figure8", "poisoned", "slope"),
     "slope_clean": lambda n, row: n("figure8", "clean", "slope"),
     "oracle_auroc": lambda n, row: n("table2", "oracle", "auroc"),
@@ -78,13 +109,13 @@ STATISTICS: dict[str, Callable[[Numbers, str], pd.Series]] = {
         n.at("figure7", "poisoned", "strength_mean", 50) / n.at("figure7", "poisoned", "strength_mean", 30)
     ),
     "score_auroc": lambda n, row: n("table4", row, "auroc_scores"),
-    "score_auroc_within_target": lambda n, row: n("table4", row, "auroc_within_target"),
-    "score_auroc_over_control": lambda n, row: n("table4", row, "auroc_scores") - n("table4", row, "auroc_permuted_masks"),
-    "accuracy_gap": lambda n, row: n("table3", row, "clean_accuracy") - n("table3", row, "poisoned_accuracy"),
-    "accuracy_cost": lambda n, row: n("table3", "none", "clean_accuracy") - n("table3", row, "clean_accuracy"),
-    "attack_success": lambda n, row: n("table6", row, "asr"),
+    "crossfit_lead_within_target": lambda n, row: _crossfit_lead(n, row, "auroc_within_target"),
+    "crossfit_lead": lambda n, row: _crossfit_lead(n, row, "auroc"),
+    "accuracy_gap": _gap,
+    "accuracy_cost": lambda n, row: n("table3", "true", "clean_accuracy") - n("table3", row, "clean_accuracy"),
+    "attack_success": lambda n, row: n("table6", row, "asr") - n("table6", "true", "asr"),
     "weight_lead": lambda n, row: _lead(n, "figure9", "mean", "poison_to_poison", ("poison_to_clean", "clean_to_clean")),
-    "objective_of_poison": lambda n, row: n("lemma2", "poisoned", "objective_percent"),
+    "objective_of_poison": lambda n, row: n.last("lemma2", "poisoned", "objective_percent"),
 }
 
 
@@ -119,44 +150,35 @@ def _judge_one(claim: dict[str, Any], row: str, claimed: bool, everyone: list[in
     sense, bound = next((sense, claim[sense]) for sense in ("above", "at_least", "below") if sense in claim)
     limit, exceptions = f"{sense.replace('_', ' ')} {bound:g}", claim.get("exceptions", 0)
     asked = claim.get("experiments", everyone)
-    groups = dict(list(STATISTICS[claim["statistic"]](numbers, row).dropna().groupby(level="experiment")))
-    measured = {e: _interval(groups[e], claim["unit"]) for e in asked if e in groups}
-    sides = {e: side(cell, sense, bound) for e, cell in measured.items()}
-    worst = _least_favourable(measured, sense)
-    passed, verdict = list(sides.values()).count("holds"), overall(sides, len(asked), exceptions)
-    result = (passed, len(asked), "" if worst is None else worst, verdict)
+    values = dict(list(STATISTICS[claim["statistic"]](numbers, row).dropna().groupby(level="experiment")))
+    groups = {e: values[e].to_numpy() for e in asked if e in values}
+    # Where noise alone keeps a correlation below the bound, nothing can be asked of it.
+    ceilings = STATISTICS[claim["ceiling"]](numbers, row).groupby(level="experiment").mean() if "ceiling" in claim else {}
+    untestable = [e for e in groups if e in ceilings and not ceilings[e] > bound]
+    tested = {e: group for e, group in groups.items() if e not in untestable}
+    decided = sides(tested, sense, bound)
+    measured = {e: _interval(group, claim["unit"]) for e, group in groups.items()}
+    worst = _least_favourable({e: measured[e] for e in tested}, sense)
+    complete = len(tested) + len(untestable) == len(asked)
+    verdict = overall(decided, exceptions)
+    verdict = "not decided" if verdict == "holds" and not complete else verdict
+    passed = list(decided.values()).count("holds")
     shown = measured.get(worst, (np.nan,) * 3)
-    lines = [("all", shown, (*result, _sentence(asked, exceptions, measured, sides, worst)))]
-    lines += [(str(e), cell, (int(sides[e] == "holds"), 1, e, sides[e], "")) for e, cell in measured.items()]
+    needed = {e: seeds_needed(tested[e], bound, len(tested)) for e, side in decided.items() if side == "not decided"}
+    sentence = _sentence(asked, exceptions, measured, decided, untestable, needed, worst)
+    lines = [("all", shown, (passed, len(asked), "" if worst is None else worst, verdict, sentence))]
+    for e, cell in measured.items():
+        lines.append((str(e), cell, (int(decided.get(e) == "holds"), 1, e, decided.get(e, "not testable"), "")))
     start = (*start, claim["statistic"])
     return [(*start, e, *np.round(cell, 4), claim["unit"], limit, *rest) for e, cell, rest in lines]
 
 
-def _interval(values: pd.Series, unit: str) -> tuple[float, float, float]:
+def _interval(values: np.ndarray, unit: str) -> tuple[float, float, float]:
     """Mean and interval over seeds, cut to what the unit allows."""
-    value, low, high = interval(values.to_numpy())
+    value, low, high = interval(values)
     if unit in LIMITS:
         low, high = np.clip([low, high], *LIMITS[unit])
     return value, float(low), float(high)
-
-
-def side(measured: tuple[float, float, float], sense: str, bound: float) -> str:
-    """On which side of the bound the whole interval lies: "holds", "fails" or "not decided"; one seed counts by its value."""
-    value, low, high = np.round(measured, 6)
-    low, high = (value, value) if np.isnan(low) else (low, high)
-    if sense == "below":
-        return "holds" if high < bound else "fails" if low >= bound else "not decided"
-    if sense == "above":
-        return "holds" if low > bound else "fails" if high <= bound else "not decided"
-    return "holds" if low >= bound else "fails" if high < bound else "not decided"
-
-
-def overall(sides: dict[int, str], asked: int, exceptions: int) -> str:
-    """The verdict over experiments: all of those asked for must hold but the exceptions; more failures than these refute."""
-    found = list(sides.values())
-    if found.count("fails") > exceptions:
-        return "fails"
-    return "holds" if found.count("holds") >= asked - exceptions else "not decided"
 
 
 def _least_favourable(measured: dict[int, tuple[float, float, float]], sense: str) -> int | None:
@@ -169,22 +191,34 @@ def _least_favourable(measured: dict[int, tuple[float, float, float]], sense: st
 
 
 def _sentence(
-    asked: list[int], exceptions: int, measured: dict[int, tuple[float, float, float]], sides: dict[int, str], worst: int | None
+    asked: list[int],
+    exceptions: int,
+    measured: dict[int, tuple[float, float, float]],
+    decided: dict[int, str],
+    untestable: list[int],
+    needed: dict[int, int | None],
+    worst: int | None,
 ) -> str:
     """What came out, in plain words."""
-    if worst is None:
+    if not measured:
         return "Not run."
     parts = []
     for word, verb in (("holds", "holds in"), ("fails", "fails in"), ("not decided", "open in")):
-        if chosen := [e for e in measured if sides[e] == word]:
+        if chosen := [e for e in decided if decided[e] == word]:
             parts.append(f"{verb} {_count(chosen, asked)}")
+    if untestable:
+        parts.append(f"not testable in {_count(untestable, asked)}, where noise alone keeps it below the bound")
     if missing := [e for e in asked if e not in measured]:
         parts.append(f"not run in {_count(missing, asked)}")
-    text = ", ".join(parts).capitalize() + (f" ({exceptions} may fail)" if exceptions else "")
-    value, low, high = measured[worst]
-    if np.isnan(low):
-        return f"{text}. Least favourable: {value:.3g} in experiment {worst}; one seed has no interval."
-    return f"{text}. Least favourable: {value:.3g} [{low:.3g}, {high:.3g}] in experiment {worst}."
+    text = ", ".join(parts).capitalize() + (f" ({exceptions} may fail)" if exceptions else "") + "."
+    if worst is not None:
+        value, low, high = measured[worst]
+        spread = "; one seed has no interval" if np.isnan(low) else f" [{low:.3g}, {high:.3g}]"
+        text += f" Least favourable: {value:.3g}{spread} in experiment {worst}."
+    if counts := {e: count for e, count in needed.items() if count}:
+        few = max(counts, key=lambda e: counts[e])
+        text += f" About {counts[few]} seeds would decide experiment {few}."
+    return text
 
 
 def _count(chosen: list[int], asked: list[int]) -> str:

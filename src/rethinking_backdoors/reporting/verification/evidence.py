@@ -12,23 +12,21 @@ from rethinking_backdoors.evaluation.metrics import fit_line
 BLOCK = 512  # rows of W that are read at a time
 Arrays = dict[str, np.ndarray]
 Row = tuple[str, str, str, float]
+NAMES = ("estimate", "measured")
 
 
-def numbers(strength: Arrays, rivals: Arrays, weights: np.ndarray, solutions: list[np.ndarray]) -> Iterator[Row]:
-    """Every number as table, row, column, value.
+def numbers(strength: Arrays, rivals: Arrays, weights: np.ndarray) -> Iterator[Row]:
+    """Every number as table, row, column, value, but for Lemma 2's; see ``objective_of_poison``.
 
     Args:
-        strength: see ``strength.summarize``. rivals: see ``natural.rivals``.
+        strength: see ``strength.summarize``. rivals: see ``rivals.rivals``.
         weights: W (n, n), rows training examples; may be memory-mapped.
-        solutions: sets of examples (indices) that the searches found, of any size.
     """
     yield from curves(strength)
     yield from lines(strength)
     yield from pair_means(weights, strength["poisoned"])
     for kind in dict.fromkeys(rivals["kind"].tolist()):
         yield "natural", kind, "strength", float(rivals["strength"][rivals["kind"] == kind].max())
-    share = objective_of_poison(weights, np.flatnonzero(strength["poisoned"]), solutions)
-    yield "lemma2", "poisoned", "objective_percent", share
 
 
 def curves(strength: Arrays) -> Iterator[Row]:
@@ -61,6 +59,9 @@ def lines(strength: Arrays) -> Iterator[Row]:
         slope, intercept, correlation = fit_line(strength["estimate_half"][members], strength["measured_half"][members])
         yield "figure8", row, "correlation", correlation
         yield "figure8", row, "slope", slope
+        # What two halves of the models agree on: noise in either keeps the correlation below the root of the product.
+        agreed = [fit_line(strength[f"{name}_half"][members], strength[f"{name}_again"][members])[2] for name in NAMES]
+        yield "figure8", row, "ceiling", float(np.sqrt(max(agreed[0], 0) * max(agreed[1], 0)))
         if row == "poisoned":
             yield "figure8", row, "intercept", intercept
             for end, x in (("low", strength["estimate_half"].min()), ("high", strength["estimate_half"].max())):
@@ -90,18 +91,25 @@ def pair_means(weights: np.ndarray, poisoned: np.ndarray) -> Iterator[Row]:
         yield "figure9", name, "sd", float(sd[at])
 
 
-def objective_of_poison(weights: np.ndarray, support: np.ndarray, solutions: list[np.ndarray]) -> float:
-    """Eq. 7 at the poison (p,) in percent of its value at the best set of p examples that was found.
+def objective_of_poison(halves: tuple[np.ndarray, np.ndarray], support: np.ndarray, found: np.ndarray) -> float:
+    """Eq. 7 at the poison (p,) in percent of its value at the best set of p examples, found on one half and judged on the other.
 
-    Tried are the poison itself, improved by single swaps, and each of ``solutions``, cut or filled up to p examples by what each
-    example shares with the set, and then improved. Above 100 nothing that was found is better.
+    What is found on a half of the models is the best there of the poison itself, improved by single swaps, and of each of the
+    detectors' sets, cut or filled up to p examples by what each example shares with the set, and then improved. On the other half
+    nothing is chosen, so that no set profits from noise; mean of both directions. Above 100 the poison beats what was found.
+
+    Args:
+        halves: W (n, n) of the even and of the odd models. found: (2, sets, n) bool, the detectors' best sets on either.
     """
-    pairs, size = pair_sums(weights), len(support)
-    linear = pairs.linear(size)
-    starts = np.array([support, *(resized(pairs, linear, members, size) for members in solutions)])
-    reached, certified = np.empty(len(starts)), np.empty(len(starts), dtype=bool)
-    climb(pairs, linear, starts, reached, certified)
-    return 100 * objective(weights, support) / float(reached.max())
+    shares = []
+    for first, second, sets in zip(halves, reversed(halves), found, strict=True):
+        pairs, size = pair_sums(first), len(support)
+        linear = pairs.linear(size)
+        starts = np.array([support, *(resized(pairs, linear, np.flatnonzero(members), size) for members in sets)])
+        reached, certified = np.empty(len(starts)), np.empty(len(starts), dtype=bool)
+        climb(pairs, linear, starts, reached, certified)
+        shares.append(100 * objective(second, support) / objective(second, starts[reached.argmax()]))
+    return float(np.mean(shares))
 
 
 def resized(pairs: Pairs, linear: np.ndarray, members: np.ndarray, size: int) -> np.ndarray:

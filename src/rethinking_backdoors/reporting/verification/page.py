@@ -16,7 +16,7 @@ WHAT = {
     "x": "estimate from, to",
     "y": "strength from, to",
 }
-WORDS = {"holds": "y", "fails": "n", "not decided": "?"}
+WORDS = {"holds": "y", "fails": "n", "not decided": "?", "not testable": "-"}
 RIVALS = {
     "poison": "poison",
     "class": "a whole class",
@@ -52,7 +52,7 @@ def page(
         dataset=config["dataset"],
         seeds=len(config["seeds"]),
         note=note,
-        tally={word: int((whole == word).sum()) for word in WORDS},
+        tally={word: int((whole == word).sum()) for word in list(WORDS)[:3]},
         claims=claims_table(claims),
         by_experiment=claims_by_experiment(claims, list(published["experiments"])),
         rivals=rivals_table(evidence),
