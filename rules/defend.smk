@@ -95,7 +95,6 @@ rule defend:
 rule yardsticks:
     """What defenses are measured against: removal at random, of exactly the poison, and by the spread of margins."""
     input:
-        images=rules.images.output.images,
         poison=rules.poison.output.poison,
         margins=lambda w: planned(rules.train.output.margins, [w.experiment], seed=w.seed, alpha=percents(w.experiment)[-1]),
     output:

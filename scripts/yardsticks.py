@@ -1,4 +1,3 @@
-from rethinking_backdoors.attacks.poisoning import read_poisoned
 from rethinking_backdoors.defenses.yardsticks import yardsticks
 from rethinking_backdoors.io import job, read_npz, write_json, write_npz
 from rethinking_backdoors.margins.arrays import Margins, moments
@@ -8,10 +7,9 @@ from rethinking_backdoors.seeds import generator
 with job(snakemake.log[0]):
     inputs, output, share = snakemake.input, snakemake.output, snakemake.params.share
     shards, common = open_shards(inputs.margins)
-    _, labels = read_poisoned(inputs.images, inputs.poison)
     _, deviation = moments(Margins(shards))
     poison, root = read_npz(inputs.poison, "index")["index"], int(common["root"])
-    made = yardsticks(poison, deviation, labels, share, generator(root, "random removal"), root)
+    made = yardsticks(poison, deviation, share, generator(root, "random removal"), root)
     for (name, (removed, score)), path, scores in zip(made.items(), output.removed, output.score, strict=True):
         told = {"poisoned": len(poison)} if name == "true" else {}
         write_json(path, {"removed": removed.tolist(), "settings": {"share": share}, "oracle": told, "seconds": 0.0})
