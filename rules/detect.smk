@@ -42,7 +42,7 @@ rule control:
     threads: 1
     resources:
         gpu=int(config["device"] != "cpu"),
-        mem_mb=lambda w: fit_memory(w) + search_memory(w),
+        mem_mb=halves_memory,
         runtime=960,
     params:
         estimator=config["estimator"],

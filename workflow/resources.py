@@ -19,6 +19,12 @@ def fit_memory(w):
     return round((LOADED + packed + arrays) / 1e6)
 
 
+def halves_memory(w):
+    """W of either half of the models: the second is fitted beside the first, then both are searched."""
+    n = config["images"]["train"]
+    return max(fit_memory(w) + round(4 * n**2 / 1e6), search_memory(w) + round(600 * n / 1e6))
+
+
 def search_memory(w):
     """A search: W and W + W', with the lists of the rows' lowest entries."""
     n = config["images"]["train"]

@@ -153,9 +153,7 @@ def resources(folder, config, *targets):
 def test_jobs_on_whole_matrices_ask_for_their_memory_and_the_gpu(tmp_path):
     config = yaml.safe_load((ROOT / "config/cifar10.yaml").read_text())
     config["models"] = {"count": 2000, "shard": 2000}
-    whole = [
-        f"results/cifar10/exp1/seed0/alpha50/{name}.npz" for name in ("detection_paper", "detection_paper_permuted", "strength")
-    ]
+    whole = [f"results/cifar10/exp1/seed0/alpha50/{name}.npz" for name in ("detection_paper", "control_paper", "strength")]
     asked = {}
     for device, estimator in (("cuda", "difference"), ("cpu", "difference"), ("cpu", "lasso")):
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(config | {"device": device, "estimator": estimator}))
@@ -165,8 +163,8 @@ def test_jobs_on_whole_matrices_ask_for_their_memory_and_the_gpu(tmp_path):
             asked[device, estimator, rule] = int(found[rule]["mem_mb"])
     matrix = 4 * 50_000**2 / 1e6
     for (device, estimator, rule), megabytes in asked.items():
-        # Two matrices in a search; in a fit W, a block of it and the unpacked masks; the LASSO's Gram matrix is one more.
-        matrices = 2 if rule in ("detect", "control") or estimator == "lasso" else 1
+        # Two matrices in a search and of the halves of the models; in a fit W, a block of it and the unpacked masks; the LASSO's Gram matrix is one more.
+        matrices = (2 if rule in ("detect", "control") else 1) + (estimator == "lasso" and rule != "detect")
         room = {"cuda": 4000, "cpu": 1000}[device] + (0 if rule == "detect" else 6400)
         assert matrices * matrix + 1000 <= megabytes <= matrices * matrix + room + 100, (device, estimator, rule)
     # Small configurations run as many at once as before, also where memory is counted.

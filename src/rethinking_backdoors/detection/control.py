@@ -33,14 +33,14 @@ def cross_fitted(
 
     Args:
         masks: (m, n) bool or packed. margins: (m, n) or shards of it, of the same models.
-        estimator: maps masks and margins to W (n, n).
+        estimator: maps masks and margins to W (n, n) float32, a new array.
         detectors: settings by name, see ``detect``. device: see ``detect``.
 
     Returns:
         For each detector ``score`` (n,), ``permuted`` (permutations, n), and ``found`` (2, K, n) bool: the best set of each size
         on the even and on the odd models, as they are.
 
-    Memory: that of ``estimator``, two matrices W and two W + W', and that of the search.
+    Memory: a matrix W more than that of ``estimator``, then two W + W' and that of the search.
     """
     results: dict[str, dict[str, Any]] = {name: {"permuted": []} for name in detectors}
     for name, score, found in _directions(masks, margins, estimator, detectors, root, device):
@@ -62,7 +62,8 @@ def _directions(
     device: str,
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Of each detector its name, the scores (n,) of both directions summed, and the best sets (2, K, n)."""
-    halves = [pair_sums(weights) for weights in halves_of(estimator, masks, margins)]
+    # W + W' takes the place of W.
+    halves = [pair_sums(weights, out=weights) for weights in halves_of(estimator, masks, margins)]
     for name, detector in detectors.items():
         pairs = [half if detector["self_influence"] else half.without_self() for half in halves]
         solutions = [solve(half, detector, root, device) for half in halves]

@@ -109,7 +109,7 @@ def detection(axes: Axes, table: pd.DataFrame, removed: float) -> None:
     bars(axes, rows * 2, [(label, color, pd.concat(cells)) for label, color, cells in looks])
     axes.tick_params(axis="x", labelsize=6)
     axes.set_ylabel("percent")
-    axes.legend(loc="upper center", ncols=3, columnspacing=1, handlelength=1.4)
+    axes.legend(loc="upper center", ncols=2, columnspacing=1, handlelength=1.4)
 
 
 def load(files: Any, settings: Any) -> dict[str, Any]:
