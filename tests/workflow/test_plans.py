@@ -163,7 +163,8 @@ def test_jobs_on_whole_matrices_ask_for_their_memory_and_the_gpu(tmp_path):
             asked[device, estimator, rule] = int(found[rule]["mem_mb"])
     matrix = 4 * 50_000**2 / 1e6
     for (device, estimator, rule), megabytes in asked.items():
-        # Two matrices in a search and of the halves of the models; in a fit W, a block of it and the unpacked masks; the LASSO's Gram matrix is one more.
+        # Two matrices in a search and of the halves of the models; in a fit W, a block of it and the unpacked masks; the LASSO's
+        # Gram matrix is one more.
         matrices = (2 if rule in ("detect", "control") else 1) + (estimator == "lasso" and rule != "detect")
         room = {"cuda": 4000, "cpu": 1000}[device] + (0 if rule == "detect" else 6400)
         assert matrices * matrix + 1000 <= megabytes <= matrices * matrix + room + 100, (device, estimator, rule)
