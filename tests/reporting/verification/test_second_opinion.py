@@ -11,7 +11,7 @@ from scipy.stats import ttest_1samp
 
 ROOT = Path(__file__).parents[3]
 FACTS = yaml.safe_load((ROOT / "config/published.yaml").read_text())
-T = {2: 12.7062, 3: 4.3027, 4: 3.1824, 5: 2.7764}  # Student's t of 0.975 for so many values
+T = {2: 12.7062, 3: 4.3027, 4: 3.1824, 5: 2.7764, 10: 2.2622}  # Student's t of 0.975 for so many values
 DATASETS = [path.parent.name for path in sorted((ROOT / "results/reference").glob("*/provenance.json"))]
 
 
@@ -146,9 +146,11 @@ def rejected(p):
     return {key for key in p if all(chosen in refuted for chosen in sets if key in chosen)}
 
 
-def one_sided(values, bound, way):
+def one_sided(values, bound, way, reached=False):
+    """A p-value; where all seeds have one value, 0 on the right side of the bound (or on it, if that is enough), else 1."""
     if np.ptp(values) < 1e-12:
-        return 0.0 if way * (values[0] - bound) > 0 else 1.0
+        lead = way * (values[0] - bound)
+        return 0.0 if lead > 0 or (reached and lead == 0) else 1.0
     return ttest_1samp(values, bound, alternative="greater" if way > 0 else "less").pvalue
 
 
@@ -172,7 +174,7 @@ def test_every_claim(dataset):
         ceiling = pick(numbers, "figure8", "poisoned" if claim["claim"] == "C4a" else "clean", "ceiling")
         weak = [e for e in groups if np.mean([value for (number, _), value in ceiling.items() if number == e] or [1]) <= bound]
         tested = {e: group for e, group in groups.items() if not ("ceiling" in claim and e in weak)}
-        holds = rejected({e: one_sided(group, bound, way) for e, group in tested.items()})
+        holds = rejected({e: one_sided(group, bound, way, "at_least" in claim) for e, group in tested.items()})
         fails = rejected({e: one_sided(group, bound, -way) for e, group in tested.items()}) - holds
         allowed = claim.get("exceptions", 0)
         enough = tested and len(holds) >= len(tested) - allowed
