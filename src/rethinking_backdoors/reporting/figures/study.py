@@ -45,6 +45,7 @@ def draw(table: pd.DataFrame, titles: dict[int, str]) -> Figure:
             each.plot(cell.value, place, marker="o", markersize=3, color=color)
         if column == "auroc":
             each.axvline(50, color=style.NEUTRAL, linestyle=style.DOTTED, linewidth=0.8)
+            each.set_xlim(0, 103)
         each.set_yticks(places, variants, fontsize=5.5)
     style.entitle(axes, experiments, titles)
     figure.supxlabel(SHOWN[column])
