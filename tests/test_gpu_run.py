@@ -212,3 +212,16 @@ def test_the_check_passes_on_a_processor():
     found, said = job.communicate(timeout=300)
     assert job.returncode == 0, found + said
     assert "check: everything is right" in found
+
+
+def test_packages_that_travel_along_are_found_and_only_where_they_lack(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    from gpu.bundle import PACKAGES, bundle
+
+    bundle(tmp_path)
+    assert capsys.readouterr().out.count("\n") == len(PACKAGES) + 1
+    code = "import pydantic, tqdm, yaml; print(pydantic.__file__, pydantic.BaseModel)"
+    # Without site-packages there is nothing but the bundle.
+    done = subprocess.run([sys.executable, "-S", "-c", code], env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(tmp_path))

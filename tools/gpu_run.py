@@ -7,6 +7,8 @@ python tools/gpu_run.py merge FOLDER ... --into results/cifar10      # at home: 
 python tools/gpu_run.py keep results/cifar10 --into results/reference/cifar10
 python tools/gpu_run.py merge results/reference/cifar10 FOLDER ...   # later stretches add to what is kept
 
+python tools/gpu_run.py bundle                                       # at home: packages for a machine that has little but torch
+
 FOLDER gets at most 8 files of 16 MiB, whole at every moment. The time's end and SIGTERM close what is begun.
 """
 
@@ -14,6 +16,8 @@ import argparse
 import signal
 import sys
 from pathlib import Path
+
+import gpu  # first: it finds packages that travelled along
 
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import require_device
@@ -41,11 +45,12 @@ def options() -> argparse.Namespace:
     keep = commands.add_parser("keep", help="what of it belongs into the repository")
     keep.add_argument("folder", type=Path)
     keep.add_argument("--into", type=Path, required=True)
+    commands.add_parser("bundle", help="copies packages that a bare machine lacks to ./bundle, which then travels along")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Runs one of the four."""
+    """Runs one of the five."""
     chosen = options()
     try:
         if chosen.command == "check":
@@ -66,6 +71,10 @@ def main() -> None:
             from gpu.merge import merge
 
             merge(chosen.out, chosen.into, chosen.config)
+        elif chosen.command == "bundle":
+            from gpu.bundle import bundle
+
+            bundle(gpu.BUNDLE / gpu.TAG)
         else:
             from gpu.keep import keep
 
