@@ -67,9 +67,18 @@ def test_a_make_command_has_a_rule(command):
 
 
 def test_the_commands_for_data_of_one_s_own_do_what_is_promised(place):
-    assert [command.split()[1] for command in OWN] == ["fit", "detect", "strength", "train"]
+    assert [command.split()[1] for command in OWN] == ["fit", "detect", "strength", "detect", "train", "detect", "train"]
     said = [run([sys.executable, "-m", "rethinking_backdoors.cli", *shlex.split(command)[1:]], place) for command in OWN]
-    for name in ("W.npy", "W.json", "scores.csv", "scores.json", "scores.png", "margins/alpha50/margins/00000.npy"):
+    for name in (
+        "W.npy",
+        "W.json",
+        "scores.csv",
+        "scores.json",
+        "scores.png",
+        "no-matrix.csv",
+        "trak.csv",
+        "margins/alpha50/margins/00000.npy",
+    ):
         assert (place / name).is_file(), name
     with open(place / "scores.csv", newline="") as file:
         first = {row["index"] for row in csv.DictReader(file) if int(row["rank"]) <= 10}
