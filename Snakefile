@@ -30,8 +30,9 @@ from rethinking_backdoors.config import (
     training_of,
 )
 from rethinking_backdoors.data import image_shape
-from rethinking_backdoors.defenses import registry, yardsticks
+from rethinking_backdoors.defenses import registry
 from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.evaluation import yardsticks
 
 min_version("9.0")
 

@@ -1,4 +1,4 @@
-from rethinking_backdoors.defenses.yardsticks import yardsticks
+from rethinking_backdoors.evaluation.yardsticks import yardsticks
 from rethinking_backdoors.io import job, read_npz, write_json, write_npz
 from rethinking_backdoors.margins.arrays import Margins, moments
 from rethinking_backdoors.margins.store import open_shards

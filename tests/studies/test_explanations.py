@@ -18,15 +18,15 @@ def setting(values, drawn):
 
 @pytest.fixture
 def noise():
-    """Margins that no subset moves; those of the poisoned examples have three times the spread."""
+    """Margins that no subset moves; those of the poisoned examples have four times the spread."""
     drawn = masks(1, 0.5, range(M), N)
-    return setting(np.random.default_rng(0).standard_normal((M, N)) * np.where(np.arange(N) < P, 3, 1), drawn)
+    return setting(np.random.default_rng(0).standard_normal((M, N)) * np.where(np.arange(N) < P, 4, 1), drawn)
 
 
 def test_the_spread_of_margins_alone_lifts_the_old_control(noise):
     rows = {(row["margins"], row["judged"]): row for row in explanations.spread_of_margins(noise, detectors=DETECTORS)}
-    assert rows["as they are", "same models"]["spread"] == pytest.approx(3, rel=0.1)
-    assert rows["as they are", "same models"]["auroc"] > 70
+    assert rows["as they are", "same models"]["spread"] == pytest.approx(4, rel=0.1)
+    assert rows["as they are", "same models"]["auroc"] > 80
     assert abs(rows["of equal spread", "same models"]["auroc"] - 50) < 20
     assert abs(rows["as they are", "other models"]["auroc"] - 50) < 30
 

@@ -8,18 +8,16 @@ import numpy as np
 
 from rethinking_backdoors.datamodels import halves_of
 from rethinking_backdoors.detection.pairs import Pairs, pair_sums, value
-from rethinking_backdoors.detection.scores import kept_restarts, solve
+from rethinking_backdoors.detection.scores import kept_restarts, searched, solve
 from rethinking_backdoors.detection.search import Solutions
 from rethinking_backdoors.margins.arrays import Margins, Masks, mask_rows
 from rethinking_backdoors.seeds import generator
-
-Estimator = Callable[[Masks, np.ndarray | Sequence[np.ndarray] | Margins], np.ndarray]
 
 
 def cross_fitted(
     masks: Masks,
     margins: np.ndarray | Sequence[np.ndarray] | Margins,
-    estimator: Estimator,
+    estimator: Callable[[Masks, Margins], np.ndarray],
     detectors: dict[str, dict[str, Any]],
     permutations: int,
     root: int,
@@ -42,34 +40,27 @@ def cross_fitted(
 
     Memory: a matrix W more than that of ``estimator``, then two W + W' and that of the search.
     """
+
+    def both_ways(masks: Masks) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """Of each detector its name, the scores (n,) of both directions summed, and the best sets (2, K, n)."""
+        # W + W' takes the place of W.
+        halves = [pair_sums(weights, out=weights) for weights in halves_of(estimator, masks, margins)]
+        for name, detector in detectors.items():
+            pairs = [searched(half, detector) for half in halves]
+            solutions = [solve(half, detector, root, device) for half in pairs]
+            crossed = zip(solutions, reversed(pairs), strict=True)
+            score = np.sum([contributions(found, other, detector["kept"]) for found, other in crossed], axis=0)
+            yield name, score, np.stack([found.best(masks.shape[1]) for found in solutions])
+
     results: dict[str, dict[str, Any]] = {name: {"permuted": []} for name in detectors}
-    for name, score, found in _directions(masks, margins, estimator, detectors, root, device):
+    for name, score, found in both_ways(masks):
         results[name] |= {"score": score, "found": found}
     for number in range(permutations):
         order = generator(root, "permuted masks", number).permutation(masks.shape[0])
-        for name, score, _ in _directions(mask_rows(masks, order), margins, estimator, detectors, root, device):
+        for name, score, _ in both_ways(mask_rows(masks, order)):
             results[name]["permuted"].append(score)
     shape = (permutations, masks.shape[1])
     return {name: result | {"permuted": np.reshape(result["permuted"], shape)} for name, result in results.items()}
-
-
-def _directions(
-    masks: Masks,
-    margins: np.ndarray | Sequence[np.ndarray] | Margins,
-    estimator: Estimator,
-    detectors: dict[str, dict[str, Any]],
-    root: int,
-    device: str,
-) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Of each detector its name, the scores (n,) of both directions summed, and the best sets (2, K, n)."""
-    # W + W' takes the place of W.
-    halves = [pair_sums(weights, out=weights) for weights in halves_of(estimator, masks, margins)]
-    for name, detector in detectors.items():
-        pairs = [half if detector["self_influence"] else half.without_self() for half in halves]
-        solutions = [solve(half, detector, root, device) for half in halves]
-        crossed = zip(solutions, reversed(pairs), strict=True)
-        score = sum(contributions(found, other, detector["kept"]) for found, other in crossed)
-        yield name, np.asarray(score), np.stack([found.best(masks.shape[1]) for found in solutions])
 
 
 def contributions(solutions: Solutions, pairs: Pairs, kept: float) -> np.ndarray:
@@ -88,7 +79,7 @@ def contributions(solutions: Solutions, pairs: Pairs, kept: float) -> np.ndarray
 
 @numba.njit(cache=True, nogil=True)
 def _shared(stored, members):
-    """The sums over a set (k,) of its members' rows of S."""
+    """For each member (k,) the sum of its row of S (n, n), as it is stored, over the members; (k,) float64."""
     sums = np.zeros(len(members))
     for a in range(len(members)):
         row = stored[members[a]]

@@ -1,15 +1,13 @@
 """Scores: how often an example is in the solutions (paper, eq. 8)."""
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from rethinking_backdoors.detection.factors import Factors, search_factors
 from rethinking_backdoors.detection.pairs import Pairs, pair_sums
 from rethinking_backdoors.detection.search import Solutions, search_pairs
-
-if TYPE_CHECKING:
-    from rethinking_backdoors.detection.factors import Factors
 
 
 def frequencies(solutions: Solutions, n: int, kept: float = 1.0) -> np.ndarray:
@@ -38,7 +36,7 @@ def scores(frequency: np.ndarray, sizes: np.ndarray, exponent: float = 1.0) -> n
 
 
 def detect(
-    weights: "np.ndarray | Factors",
+    weights: np.ndarray | Factors,
     detector: dict[str, Any],
     seed: int,
     device: str = "cpu",
@@ -60,14 +58,17 @@ def detect(
     Returns:
         See ``summarize``.
     """
-    if not isinstance(weights, np.ndarray):
-        from rethinking_backdoors.detection.factors import search_factors  # only here: its kernels take a second to load
-
+    if isinstance(weights, Factors):
         settings = {"starts": detector["starts"], "self_influence": detector["self_influence"], "progress": progress}
         found = search_factors(weights, detector["sizes"], detector["restarts"], seed=seed, **settings)
         return summarize(found, len(weights.scale), detector["kept"])
-    pairs = pair_sums(weights, out=np.empty(weights.shape, dtype=storage), threads=threads)
+    pairs = searched(pair_sums(weights, out=np.empty(weights.shape, dtype=storage), threads=threads), detector)
     return summarize(solve(pairs, detector, seed, device, threads, progress), len(weights), detector["kept"])
+
+
+def searched(pairs: Pairs, detector: dict[str, Any]) -> Pairs:
+    """W + W' as a detector sees it: with each example's effect on its own margin, or without."""
+    return pairs if detector["self_influence"] else pairs.without_self()
 
 
 def solve(
@@ -78,9 +79,7 @@ def solve(
     threads: int = 1,
     progress: Callable[[list[int]], Iterable[int]] = iter,
 ) -> Solutions:
-    """The search of one detector; arguments as of ``detect``, but for W + W' in place of W."""
-    if not detector["self_influence"]:
-        pairs = pairs.without_self()
+    """The search of one detector on what ``searched`` made; other arguments as of ``detect``."""
     arguments = {"seed": seed, "starts": detector["starts"], "progress": progress}
     if device == "cpu":
         return search_pairs(pairs, detector["sizes"], detector["restarts"], threads=threads, **arguments)

@@ -108,7 +108,7 @@ MEASURED = [
 
 
 def of_every_seed(rows: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The numbers of every seed in the long form of ``tables.collect``: the table is called ``name``, a row all that was varied.
+    """The numbers of every seed in the long form of ``tables.COLUMNS``: the table is called ``name``, a row all that was varied.
 
     Args:
         rows: ``experiment``, ``seed``, what was varied, and what was measured, one line for each combination.

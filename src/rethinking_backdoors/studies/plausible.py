@@ -199,7 +199,7 @@ def flagged(scores: dict[str, list[np.ndarray]], modified: np.ndarray, target: n
 
 
 def frame(rows: list[Row], seed: int) -> pd.DataFrame:
-    """Rows of one seed in the long form of ``tables.collect``: the part stands for the experiment."""
+    """Rows of one seed in the long form of ``tables.COLUMNS``: the part stands for the experiment."""
     return pd.DataFrame(
         [("figure2", part, row, column, seed, round(value, 4)) for part, row, column, value in rows], columns=COLUMNS
     )

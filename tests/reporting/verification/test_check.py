@@ -122,3 +122,14 @@ def test_the_committed_reference_is_the_same_as_itself():
         compared = check.compare(numbers, numbers)
         assert len(compared) == len(numbers) > 3000
         assert set(compared["verdict"]) == {"same"}
+
+
+def test_means_over_permutations_are_not_compared(tmp_path):
+    """A reference with more permutations has another mean; the first permutation is the same in both."""
+    lines = ["table,experiment,row,column,seed,value"]
+    for name, value in (("run", 40), ("reference", 49)):
+        rows = [f"table4,1,paper,permuted_mean_auroc,0,{value}", "table4,1,paper,permuted_auroc,0,44"]
+        (tmp_path / f"{name}.csv").write_text("\n".join([*lines, *rows, ""]))
+    compared = check.compare(*(check.read([tmp_path / f"{name}.csv"]) for name in ("run", "reference")))
+    assert compared["column"].tolist() == ["permuted_auroc"]
+    assert compared["verdict"].tolist() == ["same"]

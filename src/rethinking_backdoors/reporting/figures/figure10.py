@@ -53,7 +53,7 @@ def draw(table: pd.DataFrame, titles: dict[int, str]) -> Figure:
     """AUROC of detection against the number of models, a panel for each experiment.
 
     Args:
-        table: the lines of ``comparison.summarize``: experiment, estimator, models, masks, column, value, low, high.
+        table: the lines of ``comparisons.summarize``: experiment, estimator, models, masks, column, value, low, high.
         titles: experiment -> attack and trigger in words.
     """
     experiments = sorted(table["experiment"].unique())

@@ -123,8 +123,8 @@ def draw(table: pd.DataFrame, pictures: Arrays, names: list[str]) -> Figure:
     """Figure 2 of the paper with numbers: an object as trigger, a natural pattern, and whether detection flags the object.
 
     Args:
-        table: the lines of ``unplanted.table``.
-        pictures: of ``unplanted.object_effect`` and ``unplanted.natural_effect``, "object_" and "natural_" before their names,
+        table: the lines of ``plausible.table``.
+        pictures: of ``plausible.object_effect`` and ``plausible.natural_effect``, "object_" and "natural_" before their names,
             and ``object_class``, ``natural_class``, ``detected``, ``removed``, each a number.
         names: of the classes.
     """

@@ -1,24 +1,6 @@
 """Figure 3: margins grow with the number of poisoned examples in the training subset."""
 
-import numpy as np
-from matplotlib.figure import Figure
-
-from rethinking_backdoors.reporting.figures import panels, style
+from rethinking_backdoors.reporting.figures import panels
 
 load = panels.strengths
-
-
-@style.theme()
-def draw(strengths: dict[int, dict[str, np.ndarray]], titles: dict[int, str]) -> Figure:
-    """Figure 3 of the paper: k-output curves of experiment 5, or of the first one if there is no experiment 5.
-
-    Args:
-        strengths: experiment -> arrays of its strength.npz (see ``strength.summarize``).
-        titles: experiment -> attack and trigger in words.
-    """
-    return panels.curve_figure(strengths, panels.chosen(strengths, 5), titles)
-
-
-def say(strengths: dict[int, dict[str, np.ndarray]], titles: dict[int, str]) -> str:
-    """What came out."""
-    return panels.rises(strengths, panels.chosen(strengths, 5))
+draw, say = panels.figure_of(panels.curve_figure, panels.rises, 5)

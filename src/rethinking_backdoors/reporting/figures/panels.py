@@ -28,9 +28,28 @@ def strengths(files: Any, settings: Any) -> dict[str, Any]:
     return {"strengths": arrays, "titles": titles(settings)}
 
 
-def chosen(strengths: dict[int, Arrays], wanted: int) -> list[int]:
-    """The experiment that the paper shows, or the first one if the configuration lacks it."""
-    return [wanted if wanted in strengths else min(strengths)]
+def chosen(strengths: dict[int, Arrays], wanted: int | None) -> list[int]:
+    """The experiment that the paper shows, or the first one if the configuration lacks it; all of them for None."""
+    return sorted(strengths) if wanted is None else [wanted if wanted in strengths else min(strengths)]
+
+
+def figure_of(drawn: Callable[..., Figure], said: Callable[..., str], wanted: int | None = None) -> tuple[Callable, Callable]:
+    """``draw`` and ``say`` of a figure of strengths, of one experiment or of all.
+
+    Both take experiment -> arrays of its strength.npz (see ``strength.summarize``), and experiment -> its words.
+
+    Args:
+        drawn: ``curve_figure`` or ``scatter_figure``. said: ``rises`` or ``agreement``. wanted: see ``chosen``.
+    """
+
+    @style.theme()
+    def draw(strengths: dict[int, Arrays], titles: dict[int, str]) -> Figure:
+        return drawn(strengths, chosen(strengths, wanted), titles)
+
+    def say(strengths: dict[int, Arrays], titles: dict[int, str]) -> str:
+        return said(strengths, chosen(strengths, wanted))
+
+    return draw, say
 
 
 def curves(axes: Axes, arrays: Arrays) -> None:

@@ -26,11 +26,13 @@ FAILING = ("outside", "missing")
 
 
 def read(tables: Iterable[str | Path]) -> pd.DataFrame:
-    """The tables among these files that hold numbers of every seed (columns ``tables.COLUMNS``), values as they are written."""
+    """The tables among these files that hold numbers of every seed (columns ``tables.COLUMNS``), values as they are written.
+
+    Means over permutations are left out: a reference may have more of these, and the first one is compared by itself.
+    """
     frames = [pd.read_csv(path, dtype=str, keep_default_na=False) for path in sorted(map(Path, tables))]
     kept = [frame for frame in frames if list(frame.columns) == COLUMNS]
     whole = pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=COLUMNS, dtype=str)
-    # Means over permutations, of which a reference may have more; the first one is compared by itself.
     return whole[~whole["column"].str.startswith("permuted_mean_")].reset_index(drop=True)
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from rethinking_backdoors.defenses.yardsticks import NAMES, yardsticks
+from rethinking_backdoors.evaluation.yardsticks import NAMES, yardsticks
 
 
 def test_the_two_ends_and_the_plain_statistic():
