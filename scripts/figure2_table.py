@@ -15,8 +15,8 @@ with job(snakemake.log[0]):
         for detector in params.detectors:
             scores[detector] = [read_npz(next(detection), "score")["score"]]
             judged = read_npz(next(control), "score", "permuted")
-            scores[f"{detector}, cross-fitted"] = [judged["score"]]
-            scores[f"{detector}, permuted masks"] = [judged["permuted"][0]]
+            scores[f"{detector}, cross-fitted"] = list(judged["score"])
+            scores[f"{detector}, permuted masks"] = list(judged["permuted"][0])
         found = flagged(scores, facts["poisoned"], facts["target"], params.removed)
         numbers.append(frame(list(found), seed))
     every = pd.concat(numbers)

@@ -23,11 +23,13 @@ def cross_fitted(
     root: int,
     device: str = "cpu",
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Sets found on one half of the models and judged on the other, in both directions; and the same without information.
+    """Sets found on one half of the models and judged on the other, in either direction; and the same without information.
 
     A search maximises over the noise of W, so that what it finds looks strong there whatever it is. On datamodels of other models
     that noise is drawn anew. The score of an example is what it adds to eq. 7, there, in the solutions that it belongs to.
-    Permuted are the rows of the masks, so that no model's margins belong to its subset.
+    Permuted are the rows of the masks, so that no model's margins belong to its subset: the sign of the judging noise is then as
+    likely as its opposite, and a direction has an AUROC of 50 on average. The two are to be judged apart: in their sum what
+    noise made loud in one direction only counts as low, and the average is below 50.
 
     Args:
         masks: (m, n) bool or packed. margins: (m, n) or shards of it, of the same models.
@@ -35,21 +37,21 @@ def cross_fitted(
         detectors: settings by name, see ``detect``. device: see ``detect``.
 
     Returns:
-        For each detector ``score`` (n,), ``permuted`` (permutations, n), and ``found`` (2, K, n) bool: the best set of each size
-        on the even and on the odd models, as they are.
+        For each detector ``score`` (2, n), of the sets found on the even and of those found on the odd models; ``permuted``
+        (permutations, 2, n), the same without information; ``found`` (2, K, n) bool, the best of these sets of each size.
 
     Memory: a matrix W more than that of ``estimator``, then two W + W' and that of the search.
     """
 
     def both_ways(masks: Masks) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-        """Of each detector its name, the scores (n,) of both directions summed, and the best sets (2, K, n)."""
+        """Of each detector its name, the scores (2, n), and the best sets (2, K, n)."""
         # W + W' takes the place of W.
         halves = [pair_sums(weights, out=weights) for weights in halves_of(estimator, masks, margins)]
         for name, detector in detectors.items():
             pairs = [searched(half, detector) for half in halves]
             solutions = [solve(half, detector, root, device) for half in pairs]
             crossed = zip(solutions, reversed(pairs), strict=True)
-            score = np.sum([contributions(found, other, detector["kept"]) for found, other in crossed], axis=0)
+            score = np.stack([contributions(found, other, detector["kept"]) for found, other in crossed])
             yield name, score, np.stack([found.best(masks.shape[1]) for found in solutions])
 
     results: dict[str, dict[str, Any]] = {name: {"permuted": []} for name in detectors}
@@ -59,7 +61,7 @@ def cross_fitted(
         order = generator(root, "permuted masks", number).permutation(masks.shape[0])
         for name, score, _ in both_ways(mask_rows(masks, order)):
             results[name]["permuted"].append(score)
-    shape = (permutations, masks.shape[1])
+    shape = (permutations, 2, masks.shape[1])
     return {name: result | {"permuted": np.reshape(result["permuted"], shape)} for name, result in results.items()}
 
 

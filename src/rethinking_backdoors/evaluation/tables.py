@@ -129,12 +129,12 @@ def _scores(files: Files, truth: dict[str, np.ndarray]) -> Iterator[Row]:
 
 
 def cross_fit(score: np.ndarray, poisoned: np.ndarray, target: np.ndarray, count: int) -> dict[str, float]:
-    """What cross-fitted scores (n,) are worth: AUROC, the same within the label, and the poison left if ``count`` are removed."""
-    removed = ranking(score, 0)[:count]
+    """What cross-fitted scores (2, n) are worth, mean over the directions: AUROC in percent, the same within the label, and how
+    much of the poison is left if ``count`` are removed."""
     return {
-        "auroc": auroc(score, poisoned),
-        "auroc_within_target": auroc(score[target], poisoned[target]),
-        "poison_left": float(poisoned.sum() - poisoned[removed].sum()),
+        "auroc": float(np.mean([auroc(one, poisoned) for one in score])),
+        "auroc_within_target": float(np.mean([auroc(one[target], poisoned[target]) for one in score])),
+        "poison_left": float(np.mean([poisoned.sum() - poisoned[ranking(one, 0)[:count]].sum() for one in score])),
     }
 
 

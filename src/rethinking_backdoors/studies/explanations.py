@@ -37,7 +37,8 @@ def spread_of_margins(setting: Setting, *, detectors: Detectors) -> Iterator[Row
         for name, detector in detectors.items():
             row = {"margins": scaled, "detector": name, "spread": spread}
             yield row | {"judged": "same models"} | setting.judge(detect(weights, detector, setting.root)["score"])
-            yield row | {"judged": "other models"} | setting.judge(crossed[name]["score"])
+            either = [setting.judge(score) for score in crossed[name]["score"]]
+            yield row | {"judged": "other models"} | {key: float(np.mean([one[key] for one in either])) for key in either[0]}
 
 
 def lasso_penalties(setting: Setting, *, detectors: Detectors) -> Iterator[Row]:
