@@ -11,6 +11,8 @@ ROOT = Path(__file__).parents[2]
 TINY = Path(__file__).parent / "tiny.yaml"
 RESULTS = Path("results/tiny")
 PART = "results/cifar10/part.yaml"
+# What somebody may have exported: the workflow's own choice of kernels wins.
+OLDER = {"ATEN_CPU_CAPABILITY": "default", "OPENBLAS_CORETYPE": "Nehalem"}
 
 
 def snakemake(folder, *arguments, config=TINY, snakefile=ROOT / "Snakefile"):

@@ -5,34 +5,18 @@ import html
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from running import RESULTS, ROOT, TINY, planned, snakemake, variant
+from running import OLDER, RESULTS, ROOT, TINY, snakemake, variant
 
 from rethinking_backdoors import kernels
 
 pytestmark = pytest.mark.slow
-
-# What somebody may have exported: the workflow's own choice of kernels wins.
-OLDER = {"ATEN_CPU_CAPABILITY": "default", "OPENBLAS_CORETYPE": "Nehalem"}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    place = tmp_path_factory.mktemp("a folder with spaces")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in OLDER.items():
-            patch.setenv(name, value)
-        code, text = snakemake(place)
-    assert code == 0, text[-3000:]
-    return place
 
 
 def test_every_promised_file_is_there(folder):
@@ -99,137 +83,6 @@ def test_what_defenses_remove_and_were_told_is_in_the_table(folder):
         assert table[e, "ss"]["removed"] == 1.5 * told
         assert (table[e, "true"]["poison_removed"], table[e, "true"]["clean_removed"]) == (poisoned, 0)
         assert table[e, "random"]["removed"] == table[e, "margin_sd"]["removed"] == table[e, "paper"]["removed"]
-
-
-SIXTH = """
-from dataclasses import dataclass
-from rethinking_backdoors.defenses.interface import Removal
-ORACLE = ("poisoned",)
-
-@dataclass(frozen=True)
-class Settings:
-    times: float
-
-def defend(examples, settings, oracle, rng):
-    return Removal(rng.choice(len(examples.labels), int(settings.times * oracle.poisoned), replace=False))
-"""
-
-
-@pytest.fixture
-def copies(folder, tmp_path):
-    """A copy of the workflow, and one of the run."""
-    copy, run = tmp_path / "copy", tmp_path / "run"
-    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
-    for name in ("rules", "scripts", "src", "workflow", "profiles"):
-        shutil.copytree(ROOT / name, copy / name, ignore=ignored, symlinks=True)
-    for name in ("Snakefile", "environment.yml", "config/published.yaml"):
-        (copy / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / name, copy / name)
-    shutil.copytree(folder, run)
-    return copy, run
-
-
-def test_a_sixth_defense_is_one_file_and_one_line(copies, tmp_path):
-    """As the README says."""
-    copy, run = copies
-    (copy / "src/rethinking_backdoors/defenses/at_random.py").write_text(SIXTH)
-
-    def one_line(config):
-        config["defenses"]["drawn"] = {"method": "at_random", "oracle": ["poisoned"], "times": 2.0}
-
-    target = RESULTS / "tables/defenses.csv"
-    code, text = snakemake(run, target, config=variant(tmp_path, one_line), snakefile=copy / "Snakefile")
-    assert code == 0, text[-3000:]
-    table = pd.read_csv(run / target).set_index(["experiment", "row", "column"])["value"].sort_index()
-    assert [table[e, "drawn", "removed"] for e in (0, 2, 5)] == [20, 40, 20]
-    assert {name: text.count(f"rule {name}:") for name in ("baseline", "retrain", "representations", "train")} == {
-        "baseline": 2,
-        "retrain": 6,
-        "representations": 0,
-        "train": 0,
-    }
-
-
-BLENDED = '''"""The trigger shines through (Chen et al. 2017)."""
-from dataclasses import dataclass
-import numpy as np
-from rethinking_backdoors.attacks.triggers import stamp_drawn, stamp_test
-
-NEEDS_ADVERSARY = False
-
-@dataclass(frozen=True)
-class Settings:
-    opacity: float
-
-def eligible(labels, target_class):
-    return labels != target_class
-
-def mixed(images, stamped, settings):
-    return np.round(images + settings.opacity * (stamped.astype(float) - images)).astype(np.uint8)
-
-def make(images, labels, trigger, settings, rng, perturb):
-    stamped, variant = stamp_drawn(images, trigger, rng)
-    return mixed(images, stamped, settings), variant
-
-def triggered(images, trigger, settings):
-    return mixed(images, stamp_test(images, trigger), settings)
-'''
-
-
-def test_an_attack_is_one_file_and_one_line(copies, tmp_path):
-    copy, run = copies
-    (copy / "src/rethinking_backdoors/attacks/blended.py").write_text(BLENDED)
-
-    def one_line(config):
-        line = {"experiment": 9, "attack": "blended", "settings": {"opacity": 0.9}, "trigger": "one_pixel", "poisoned": 20}
-        config["experiments"].append({**line, "alphas": [0.5], "removed": 0.1})
-        config["only"] = [9]
-
-    target = RESULTS / "exp9/seed0/retrain/refined.json"
-    code, text = snakemake(run, target, config=variant(tmp_path, one_line), snakefile=copy / "Snakefile")
-    assert code == 0, text[-3000:]
-    made, clean = np.load(run / RESULTS / "exp9/seed0/poison.npz"), np.load(run / RESULTS / "images/seed0.npz")
-    before = clean["train_image"][made["index"]]
-    assert (made["image"][:, 0, 0] == np.round(before[:, 0, 0] + 0.9 * (255.0 - before[:, 0, 0]))).all()
-    assert (made["label"] == 8).all()
-    assert json.loads((run / RESULTS / "exp9/seed0/retrain/none.json").read_text())["asr"] > 30
-
-
-ANOTHER = '''"""Figure 13: how many examples are poisoned
-
-**What to look at.** The bars.
-"""
-from rethinking_backdoors.reporting.figures import style
-from rethinking_backdoors.io import read_npz
-
-def load(files, settings):
-    poisons = zip(settings.experiments, files.poison, strict=True)
-    return {"counts": {number: len(read_npz(path, "index")["index"]) for number, path in poisons}}
-
-@style.theme()
-def draw(counts):
-    figure = style.canvas(3, 2)
-    figure.subplots().bar([str(number) for number in counts], counts.values())
-    return figure
-
-def say(counts):
-    return f"{sum(counts.values())} in all."
-'''
-
-
-def test_a_figure_is_one_file_and_one_line(copies):
-    copy, run = copies
-    (copy / "src/rethinking_backdoors/reporting/figures/figure13.py").write_text(ANOTHER)
-    rules, line = copy / "rules/report.smk", '    "figure13": ({"poison": first(rules.poison.output.poison)}, {}),\n'
-    rules.write_text(rules.read_text().replace('    "figure11": (\n', line + '    "figure11": (\n'))
-    code, text = snakemake(run, "figures/tiny/figure13.png", RESULTS / "report/figure13.html", snakefile=copy / "Snakefile")
-    assert code == 0, text[-3000:]
-    assert text.count("rule figure13:") == 1
-    assert "rule poison:" not in text
-    assert (run / "figures/tiny/figure13.pdf").is_file()
-    page = (run / RESULTS / "report/figure13.html").read_text()
-    assert "<h1>Figure 13: how many examples are poisoned</h1>" in page
-    assert "<p><b>Here.</b> 30 in all.</p>" in page
 
 
 def test_the_answer_misses_nothing_of_a_run_with_two_of_the_papers_experiments(folder):
@@ -322,147 +175,6 @@ def test_removal_takes_the_highest_scores_and_no_more(folder):
         assert score[removed].min() >= np.delete(score, removed).max()
 
 
-def test_a_second_run_has_nothing_to_do(folder):
-    assert planned(folder) == {}
-
-
-def test_check_says_whether_the_numbers_are_the_reference_s(folder):
-    code, text = snakemake(folder, "check", "--quiet", "all")
-    assert (code, "There is no reference to compare tiny with" in text) == (1, True), text
-    place = folder / "results/reference/tiny/tables"
-    shutil.copytree(folder / RESULTS / "tables", place)
-    code, text = snakemake(folder, "check", "--quiet", "all")
-    assert code == 0, text
-    (count,) = re.findall(r"^([\d,]+) numbers: \1 the same, 0 within the spread of seeds, 0 outside$", text, re.MULTILINE)
-    assert int(count.replace(",", "")) > 1000
-    # One cell of the reference is another.
-    lines = (place / "seeds.csv").read_text().splitlines()
-    (at,) = [number for number, line in enumerate(lines) if line.startswith("table6,5,none,asr,3,")]
-    lines[at] = "table6,5,none,asr,3,-900.0"
-    (place / "seeds.csv").write_text("\n".join([*lines, ""]))
-    code, text = snakemake(folder, "check", "--quiet", "all")
-    assert code == 1
-    assert re.search(r"^ *table6 +5 +none +asr +3 .*-900\.0", text, re.MULTILINE), text
-    assert "Numbers of this run are outside what seeds differ by" in text
-    assert "Traceback" not in text
-    shutil.rmtree(folder / "results/reference")
-
-
-def test_a_run_does_not_wait_for_the_minute_of_snakemakes_limit_on_jobs(tmp_path):
-    started = time.monotonic()
-    code, text = snakemake(tmp_path, RESULTS / "images/seed0.npz")
-    assert code == 0, text[-3000:]
-    assert time.monotonic() - started < 60
-
-
-def test_a_deleted_file_is_made_again_with_what_depends_on_it_and_nothing_else(folder):
-    before = (folder / RESULTS / "tables/seeds.csv").read_bytes()
-    (folder / RESULTS / "exp5/seed3/alpha50/detection_refined.npz").unlink()
-    after = {
-        "detect",
-        "defend",
-        "retrain",
-        "numbers",
-        "tables",
-        "verification",
-        "summary",
-        "record",
-        "figure11",
-        "figure12",
-    }
-    assert {name for name, count in planned(folder).items() if count} - {"all"} == after
-    code, text = snakemake(folder)
-    assert code == 0, text[-3000:]
-    # The same seeds give the same bytes.
-    assert (folder / RESULTS / "tables/seeds.csv").read_bytes() == before
-    assert planned(folder) == {}
-
-
-def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(folder, tmp_path):
-    def remove_less(config):
-        config["experiments"][1]["removed"] = 0.1
-
-    plan = planned(folder, config=variant(tmp_path, remove_less))
-    assert plan["defend"] == 4
-    assert plan["retrain"] == 2
-    # Comparisons count the poison that is left after removal.
-    compared = {"compare", "comparison_table", "figure10"}
-    after = {"defend", "yardsticks", "retrain", "numbers", "tables", "verification", "summary", "record", "figure11", "figure12"}
-    assert set(plan) - {"all", *compared} == after
-
-    def fewer_restarts(config):
-        config["detectors"]["paper"]["restarts"] = 4
-
-    plan = planned(folder, config=variant(tmp_path, fewer_restarts))
-    assert "train" not in plan
-    assert "datamodel" not in plan
-    # Four settings by one detector, one of them without an attack; the control runs both, where detection looks.
-    # Figure 2 has a number of restarts of its own.
-    assert (plan["detect"], plan["control"], plan["defend"]) == (8, 4, 6)
-    assert not {"representations", "baseline"} & set(plan)
-
-    def other_defense(config):
-        config["defenses"]["ss"]["removed"] = 2.0
-
-    plan = planned(folder, config=variant(tmp_path, other_defense))
-    after = {
-        "baseline": 2,
-        "retrain": 6,
-        "numbers": 2,
-        "tables": 1,
-        "verification": 1,
-        "summary": 1,
-        "record": 1,
-        "figure11": 1,
-        "figure12": 1,
-    }
-    assert {name: count for name, count in plan.items() if name != "all"} == after
-
-    def other_training(config):
-        config["training"]["epochs"] = 5
-
-    plan = planned(folder, config=variant(tmp_path, other_training))
-    assert plan["train"] == 20
-    assert not {"images", "adversary", "poison", "beton"} & set(plan)
-
-
-def test_another_seed_makes_that_seed_and_the_tables_and_nothing_else(folder, tmp_path):
-    def three_seeds(config):
-        config["seeds"] = [0, 3, 7]
-
-    plan = planned(folder, config=variant(tmp_path, three_seeds))
-    of_seed = {"images": 1, "adversary": 1, "poison": 4, "train": 10, "datamodel": 5, "detect": 10, "control": 3, "strength": 3}
-    of_seed |= {"representations": 1, "baseline": 4, "defend": 6, "yardsticks": 3, "retrain": 3, "evidence": 3, "numbers": 1}
-    of_seed |= {"compare": 2, "plausible": 1}
-    of_all = [
-        "tables",
-        "comparison_table",
-        "figure2_table",
-        "verification",
-        "summary",
-        "record",
-        "figure2",
-        "figure10",
-        "figure11",
-        "figure12",
-    ]
-    assert {name: count for name, count in plan.items() if name != "all"} == of_seed | dict.fromkeys(of_all, 1)
-
-
-def test_a_truncated_file_is_named_without_a_traceback(folder):
-    path = folder / RESULTS / "exp2/seed0/alpha30/detection_paper.npz"
-    whole = path.read_bytes()
-    path.write_bytes(whole[:200])
-    try:
-        code, text = snakemake(folder, RESULTS / "exp2/seed0/defenses/paper.json", "--forcerun", "defend")
-        assert code == 1
-        assert "detection_paper.npz is truncated or no .npz file: delete it and run the workflow again." in text
-        assert "Traceback" not in text
-    finally:
-        path.write_bytes(whole)
-
-
-# Below the tests that use the same folder: after a run with the other loader its training counts as out of date.
 def test_the_beton_gives_the_same_margins_as_the_arrays(folder, tmp_path):
     pytest.importorskip("ffcv", reason="ffcv is not installed here")
 
