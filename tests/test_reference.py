@@ -22,7 +22,11 @@ def finished(tmp_path, reference):
     """A finished run of two tables and a figure; the reference holds an older one."""
     files = {f"results/mine/{name}": f"new {name}" for name in reference.PAGES}
     files |= {"results/mine/tables/seeds.csv": "new", "results/mine/tables/same.csv": "same", "figures/mine/figure3.png": "new"}
-    files |= {"figures/mine/figure3.pdf": "pdf", "results/mine/summary.md": "![figure3](../../figures/mine/figure3.png)"}
+    files |= {
+        "results/mine/tables/choices_seeds.csv": "made on request",
+        "figures/mine/figure3.pdf": "pdf",
+        "results/mine/summary.md": "![figure3](../../figures/mine/figure3.png)",
+    }
     files |= {"results/reference/mine/tables/same.csv": "same", "results/reference/mine/tables/gone.csv": "old"}
     files |= {"results/reference/mine/tables/choices.csv": "kept", "figures/reference/mine/figure10_full.png": "kept"}
     for name, text in files.items():

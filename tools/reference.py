@@ -48,7 +48,10 @@ def copy(dataset: str, root: Path) -> list[str]:
     results, figures = root / "results" / dataset, root / "figures" / dataset
     check(results, root)
     target, pictures = root / "results/reference" / dataset, root / "figures/reference" / dataset
-    changed = copied(results / "tables", target / "tables", sorted(path.name for path in (results / "tables").glob("*.csv")))
+    # The seeds of what is made on request would be missed in every run that was not asked for it.
+    asked = {f"{name}_seeds.csv" for name in ON_REQUEST}
+    tables = sorted(path.name for path in (results / "tables").glob("*.csv") if path.name not in asked)
+    changed = copied(results / "tables", target / "tables", tables)
     changed += copied(figures, pictures, sorted(path.name for path in figures.glob("*.png")))
     changed += copied(results, target, list(PAGES))
     # The pictures of the reference lie one folder further up.
