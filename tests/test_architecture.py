@@ -13,7 +13,7 @@ FLOORS = [
     {"attacks", "datamodels", "training"},
     {"defenses", "detection", "strength"},
     {"evaluation", "experiment"},
-    {"studies"},
+    {"scan", "studies"},
     {"reporting"},
     {"cli"},
 ]

@@ -4,11 +4,12 @@ import typer
 
 from rethinking_backdoors.cli.detect import detect
 from rethinking_backdoors.cli.fit import fit
+from rethinking_backdoors.cli.scan import scan
 from rethinking_backdoors.cli.strength import strength
 from rethinking_backdoors.cli.train import train
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
-for command in (fit, detect, strength, train):
+for command in (scan, fit, detect, strength, train):
     app.command()(command)
 
 
@@ -16,5 +17,6 @@ for command in (fit, detect, strength, train):
 def commands() -> None:
     """Which training examples support one another most?
 
+    `scan` asks whether there is a planted feature in a data set, and needs nothing but the data. The others are its parts:
     Margins of many models -> fit -> weight matrix -> detect -> scores. `train` makes margins of the paper's experiments.
     """

@@ -44,7 +44,11 @@ def load(folder: str | Path, download: bool) -> tuple[Arrays, dict[str, Any]]:
     Raises:
         InputError: there is nothing and it cannot be downloaded, or what is there is damaged or not CIFAR-10.
     """
-    root = find(folder, download)
+    return load_from(find(folder, download))
+
+
+def load_from(root: Path) -> tuple[Arrays, dict[str, Any]]:
+    """Reads CIFAR-10 from a folder that has it; otherwise as ``load``."""
     origin = LAYOUT if (root / LAYOUT).is_dir() else ARCHIVE
     arrays = _read_torchvision(root) if origin == LAYOUT else read_npz(root / ARCHIVE)
     _check(arrays, root / origin)

@@ -39,3 +39,10 @@ def load(folder: str | Path, side: int) -> tuple[np.ndarray, np.ndarray, dict[st
     sha256 = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
     facts = {"source": "folder", "origin": "image folder", "sha256": sha256, "official": False, "note": ""}
     return images, labels, facts | {"classes": files.classes}
+
+
+def files(folder: str | Path) -> list[str]:
+    """The files of ``load``'s images, in their order, from the folder on."""
+    from torchvision.datasets import ImageFolder
+
+    return [str(Path(path).relative_to(folder)) for path, _ in ImageFolder(str(folder)).samples]

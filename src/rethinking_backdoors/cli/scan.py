@@ -1,0 +1,87 @@
+"""rethinking-backdoors scan: is there a planted feature in my data?"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rethinking_backdoors import kernels
+from rethinking_backdoors.cli.common import one_sentence, use_device
+
+
+def scan(
+    data: Annotated[
+        Path, typer.Argument(help="a folder with a folder of images a class, .npz, .npy, or a table: .csv, .tsv, .parquet")
+    ],
+    out: Annotated[Path, typer.Option(help="the folder for report.html, scan.json, scores.csv and kept.txt")],
+    label: Annotated[str | None, typer.Option(help="the column of a table that is the label")] = None,
+    labels: Annotated[Path | None, typer.Option(help="an .npy file of labels, for an .npy file of examples")] = None,
+    budget: Annotated[str, typer.Option(help="how long it may take: 90s, 30m, 2h")] = "30m",
+    threads: Annotated[int, typer.Option(min=1, help="processes that train networks")] = 2,
+    model: Annotated[str, typer.Option(help="what networks see: auto, mlp (pixels, features), patches (larger images)")] = "auto",
+    trainer: Annotated[str | None, typer.Option(help="module:function, your own train(indices, seed) -> margins (n,)")] = None,
+    trusted: Annotated[
+        Path | None, typer.Option(help="examples of the same kind that you are sure of; six times the work")
+    ] = None,
+    side: Annotated[int, typer.Option(min=8, help="pixels to which the shorter side of a folder's images is scaled")] = 32,
+    seed: Annotated[int, typer.Option(min=0, help="of subsets and networks")] = 0,
+) -> None:
+    """Looks for a group of examples that act as one strong feature, as a backdoor's do.
+
+    It trains many small networks on random parts of the data, within the budget, and compares the labels with one another.
+    Stopped, the same command goes on. An alarm is a group that a person has to look at: planted or natural; no alarm is no proof.
+
+    Example: rethinking-backdoors scan photos/ --out scanned --budget 30m
+    """
+    with one_sentence():
+        kernels.restart("portable")  # so that the same data gives the same answer on every processor
+        from rethinking_backdoors.data import labelled
+        from rethinking_backdoors.reporting import scan_page
+        from rethinking_backdoors.scan.result import write
+        from rethinking_backdoors.scan.scanning import scan as run
+
+        use_device("cpu", 1)
+        read = labelled.read(data, label=label, labels=labels, side=side)
+        trust = labelled.read(trusted, label=label, side=side) if trusted else None
+        try:
+            found = run(
+                read, budget=budget, out=out, threads=threads, model=model, trainer=trainer, trust=trust, seed=seed, say=_say
+            )
+        except KeyboardInterrupt:
+            print("\ninterrupted: the same command goes on where it stopped", file=sys.stderr)
+            raise typer.Exit(130) from None
+        write(found, out)
+        scan_page.write(found, out / "report.html")
+        for line in _lines(found, out):
+            print(line)
+
+
+def _say(text: str) -> None:
+    """Progress, on a terminal only; a line that begins with a carriage return is written over."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text.lstrip()}", end="" if text.startswith("\r") else "\n", file=sys.stderr, flush=True)
+
+
+def _lines(found, out: Path) -> list[str]:
+    """The answer in five lines."""
+    about = f" {found.size} examples labelled {found.data.class_name(found.label)}" if found.label is not None else ""
+    p = f"p = {found.p_value:.2g}" if found.p_value is not None else "no p-value: fewer than five labels"
+    z = f", {found.z:.1f} standard deviations above the trusted sets" if found.z is not None else ""
+    advice = {
+        "alarm": "look at report.html and decide whether it was planted or is natural"
+        + (
+            f"; without the {found.flagged.sum()} flagged: kept.txt"
+            if found.flagged.any()
+            else "; --budget buys too little to remove"
+        ),
+        "look": "look at report.html; nothing is flagged, because it does not stand apart within its label",
+        "nothing stands out": "nothing; that is no proof (report.html says what a scan cannot see)",
+    }.get(found.answer, "look at the top of scores.csv; with fewer than five labels there is no alarm")
+    return [
+        f"answer: {found.answer}{':' if about else ''}{about}",
+        f"evidence: {p}{z}",
+        f"scanned: {len(found.score)} examples, {found.units} units of models, {found.seconds / 60:.1f} minutes",
+        f"next: {advice}",
+        f"files: {out / 'report.html'}, scores.csv, kept.txt, scan.json",
+    ]

@@ -1,0 +1,79 @@
+"""What is scanned: the data, and sets of the same size drawn from what is trusted, each with its networks' inputs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rethinking_backdoors.data.labelled import Labelled
+from rethinking_backdoors.detection import groups
+from rethinking_backdoors.detection.labels import Settings
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import digest_arrays
+from rethinking_backdoors.margins.arrays import Margins, Masks
+from rethinking_backdoors.scan import inputs, models
+from rethinking_backdoors.seeds import generator
+
+# How many trusted sets are drawn, and how many examples of a label they need.
+REFERENCES, _NEEDED = 5, 20
+# The largest group that is looked for.
+_LARGEST = 320
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The data first, then the trusted sets.
+
+    Attributes:
+        parts: examples and labels of each. works: how the models of each are trained. recipe: chosen on the data; None where the
+            user trains. settings: of the comparison. seed: of the search.
+    """
+
+    parts: list[Labelled]
+    works: list[models.Work]
+    recipe: inputs.Recipe | None
+    settings: Settings
+    seed: int
+
+    def search(self, masks: Masks, margins: Margins, members: np.ndarray) -> groups.Groups:
+        """The strongest groups of some examples of one label."""
+        largest = np.bincount(self.parts[0].labels).max() // 2
+        sizes = groups.half_octaves(self.settings.start, min(_LARGEST, largest))
+        return groups.strongest(masks, margins, members, sizes, seed=self.seed)
+
+
+def make(data: Labelled, folder: Path, *, model: str, trainer: str | None, trust: Labelled | None, seed: int) -> Sets:
+    """Represents every set, chooses the training on the data, and writes what worker processes read.
+
+    Raises:
+        InputError: the trusted data lacks a label, or the model does not fit the data.
+    """
+    root, recipe, works = int(generator(seed, "scan").integers(2**62)), None, []
+    parts = [data, *(_drawn(data, trust, seed, number) for number in range(REFERENCES if trust else 0))]
+    for number, part in enumerate(parts):
+        place = folder / ("data" if not number else f"trusted{number}")
+        fingerprint = digest_arrays(part.values, part.labels)
+        if trainer is None:
+            # What the features are fitted on is the same for all sets.
+            x = inputs.represent(part, model, seed, fitted_on=data)
+            recipe = recipe or inputs.choose(x, part.labels, root)
+        work = models.Work(place, len(part.labels), root, fingerprint, recipe.training if recipe else None, trainer)
+        if trainer is None:
+            work.store(x, part.labels)
+        works.append(work)
+    return Sets(parts, works, recipe, Settings(), seed)
+
+
+def _drawn(data: Labelled, trust: Labelled | None, seed: int, number: int) -> Labelled:
+    """A trusted set with as many examples of each label as the data, or all where there are fewer."""
+    assert trust is not None
+    if trust.values.shape[1:] != data.values.shape[1:]:
+        raise InputError(f"the trusted examples have the shape {trust.values.shape[1:]}, the data's {data.values.shape[1:]}.")
+    rng, chosen = generator(seed, "trusted", number), []
+    for label, count in zip(*np.unique(data.labels, return_counts=True), strict=True):
+        there = np.flatnonzero(trust.labels == label)
+        if len(there) < min(count, _NEEDED):
+            raise InputError(f"the trusted data has {len(there)} examples of the label {label}: at least {_NEEDED} are needed.")
+        chosen.append(rng.permutation(there)[:count])
+    index = np.sort(np.concatenate(chosen))
+    return Labelled(trust.values[index], trust.labels[index], data.classes)
