@@ -1,43 +1,145 @@
-"""Puts the answer and the results tables into README.md and docs/, from the reference results: python tools/readme.py"""
+"""Makes README.md and the pages of docs/ that speak of results from docs/templates and the reference: python tools/readme.py
+
+A number in these pages is an expression in the template, so that no sentence is older than the tables. Every page says what came out;
+the words are a person's, who reads them again when the reference changes.
+"""
 
 import re
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import jinja2
 import pandas as pd
 
 from rethinking_backdoors.reporting.verification.scorecard import scorecard
+from rethinking_backdoors.reporting.words import series
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEMPLATES = ROOT / "docs/templates"
 # What a block shows: a section of a configuration's summary.
 SECTIONS = {"results": "In one table", "defenses": "The defenses in one table"}
-BLOCK = re.compile(r"(<!-- (results|defenses) of (\w+): .*? -->\n)(.*?)(<!-- end of \2 -->)", re.DOTALL)
-ANSWER = re.compile(r"(<!-- answer for ([\w ]+): .*? -->\n)(.*?)(<!-- end of answer -->)", re.DOTALL)
+STOPPED = 10.0
+
+
+class Reference:
+    """What is committed of one configuration."""
+
+    def __init__(self, dataset: str):
+        self.place = ROOT / "results/reference" / dataset
+
+    def table(self, name: str, **where: Any) -> pd.DataFrame:
+        """The lines of a table in which columns have the given values."""
+        table = pd.read_csv(self.place / f"tables/{name}.csv")
+        for column, value in where.items():
+            table = table[table[column] == value]
+        return table
+
+    def values(self, name: str, row: str, column: str, part: str = "value", experiments: list[int] | None = None) -> pd.Series:
+        """One row and column of a table by experiment, those without an attack left out."""
+        table = self.table(name, row=row, column=column)
+        values = table[table["experiment"] > 0].set_index("experiment")[part]
+        return values if experiments is None else values.loc[experiments]
+
+    def value(self, name: str, **where: Any) -> float:
+        """The only line of a table in which columns have the given values."""
+        (line,) = self.table(name, **where).itertuples()
+        return line.value
+
+    def by(self, name: str, **where: Any) -> pd.Series:
+        """The lines of a table in which columns have the given values, by experiment."""
+        return self.table(name, **where).set_index("experiment")["value"]
+
+    def between(self, name: str, digits: int = 0, **where: Any) -> str:
+        """The same with its interval: "54 [45, 63]"."""
+        (line,) = self.table(name, **where).itertuples()
+        return f"{line.value:.{digits}f} [{line.low:.{digits}f}, {line.high:.{digits}f}]"
+
+    def seeds(self, name: str, experiment: int, row: str, column: str) -> pd.Series:
+        """Every seed's number."""
+        table = pd.read_csv(self.place / "tables/seeds.csv")
+        chosen = (table["table"] == name) & (table["row"] == row) & (table["column"] == column)
+        return table[chosen & (table["experiment"].astype(str) == str(experiment))].set_index("seed")["value"]
+
+    @cached_property
+    def claims(self) -> pd.DataFrame:
+        return pd.read_csv(self.place / "claims.csv").fillna({"row": "", "statistic": ""})
+
+    def claim(self, claim: str, row: str = "", experiment: int | str = "all") -> Any:
+        """The line of a claim: of all experiments, or of one."""
+        lines = self.claims[(self.claims["claim"] == claim) & (self.claims["experiment"] == str(experiment))]
+        lines = lines[lines["row"] == row] if row else lines
+        (line,) = lines.itertuples()
+        return line
+
+    def claimed(self, claim: str, row: str = "") -> pd.DataFrame:
+        """The lines of a claim's experiments, by experiment."""
+        lines = self.claims[(self.claims["claim"] == claim) & (self.claims["experiment"] != "all")]
+        lines = lines[lines["row"] == row] if row else lines
+        return lines.assign(experiment=lines["experiment"].astype(int)).set_index("experiment")
+
+    def verdict(self, claim: str, verdict: str, row: str = "") -> list[int]:
+        """The experiments in which a claim has this verdict."""
+        lines = self.claimed(claim, row)
+        return list(lines.index[lines["verdict"] == verdict])
+
+    @property
+    def count(self) -> dict[str, int]:
+        """How many statements hold, fail and are open, as the scorecard counts them."""
+        found = re.search(r"\| all \| .*? \| (\d+) holds, (\d+) fails, (\d+) not decided", replicated([self.place.name]))
+        assert found
+        return dict(zip(("hold", "fail", "open"), map(int, found.groups()), strict=True))
+
+    def stopped(self, row: str) -> list[int]:
+        """The experiments whose attack succeeds on at most 10 % after a defense, on average."""
+        values = self.values("table6", row, "asr")
+        return list(values.index[values <= STOPPED])
+
+    @property
+    def number_of_seeds(self) -> int:
+        return int(self.table("table4")["seeds"].max())
+
+    def cost(self, column: str) -> float:
+        """A column of the cost, summed."""
+        return pd.read_csv(self.place / "cost.csv")[column].sum()
+
+    def section(self, kind: str) -> str:
+        """The table of one section of the summary."""
+        section = (self.place / "summary.md").read_text(encoding="utf-8").split(f"## {SECTIONS[kind]}\n")[1].split("\n## ")[0]
+        return section[section.index("| ") :].strip()
 
 
 def replicated(datasets: list[str]) -> str:
     """The table of claims and verdicts of several configurations."""
-    read = {
-        name: {kind: pd.read_csv(ROOT / f"results/reference/{name}/{kind}.csv") for kind in ("claims", "verification")}
-        for name in datasets
+    read = {name: Reference(name) for name in datasets}
+    verification = {name: pd.read_csv(reference.place / "verification.csv") for name, reference in read.items()}
+    return scorecard({name: reference.claims for name, reference in read.items()}, verification)
+
+
+def span(values: pd.Series, digits: int = 0) -> str:
+    """ "89 to 100"; one number where they agree."""
+    low, high = f"{values.min():.{digits}f}", f"{values.max():.{digits}f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def grid(values: pd.Series, digits: int = 0) -> str:
+    """Cells of a Markdown table."""
+    return " | ".join(f"{value:.{digits}f}" for value in values)
+
+
+def pages() -> dict[Path, str]:
+    """Every page and what it should be."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+    )
+    environment.filters |= {"span": span, "grid": grid, "series": series, "r": lambda value, digits=0: f"{value:.{digits}f}"}
+    names = {"digits": Reference("digits"), "mini": Reference("cifar10_mini"), "replicated": replicated}
+    return {
+        (ROOT if path.stem == "README" else ROOT / "docs") / path.name: environment.get_template(path.name).render(names)
+        for path in sorted(TEMPLATES.glob("*.md"))
     }
-    claims = {name: tables["claims"].fillna({"row": "", "statistic": ""}) for name, tables in read.items()}
-    return scorecard(claims, {name: tables["verification"] for name, tables in read.items()})
-
-
-def table(kind: str, dataset: str) -> str:
-    """The table of one section of a configuration's summary."""
-    summary = (ROOT / f"results/reference/{dataset}/summary.md").read_text(encoding="utf-8")
-    section = summary.split(f"## {SECTIONS[kind]}\n")[1].split("\n## ")[0]
-    return section[section.index("| ") :].strip()
-
-
-def fresh(text: str) -> str:
-    """A page with its tables made anew."""
-    text = ANSWER.sub(lambda match: f"{match[1]}\n{replicated(match[2].split())}\n\n{match[4]}", text)
-    return BLOCK.sub(lambda match: f"{match[1]}\n{table(match[2], match[3])}\n\n{match[5]}", text)
 
 
 if __name__ == "__main__":
-    for page in PAGES:
-        page.write_text(fresh(page.read_text(encoding="utf-8")), encoding="utf-8")
+    for page, text in pages().items():
+        page.write_text(text, encoding="utf-8")
