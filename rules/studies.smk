@@ -38,6 +38,57 @@ rule comparison_table:
         "results/{dataset}/logs/comparison_table/{comparison}.log",
     benchmark:
         "results/{dataset}/benchmarks/comparison_table/{comparison}.tsv"
+    wildcard_constraints:
+        comparison="|".join(COMPARISONS) or "no",
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    script:
+        "../scripts/comparison_table.py"
+
+
+rule scan:
+    """The scan of a data set of unknown origin, on every experiment's training set and on sets that nobody attacked; on request."""
+    input:
+        margins=lambda w: planned(rules.train.output.margins, [w.experiment], alpha=percents(w.experiment)[-1], seed=w.seed),
+        poison=rules.poison.output.poison,
+        images=rules.images.output.images,
+        features=FITTED,
+    output:
+        "results/{dataset}/scan/exp{experiment}-seed{seed}.csv",
+    log:
+        "results/{dataset}/logs/scan/exp{experiment}-seed{seed}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/scan/exp{experiment}-seed{seed}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        attack=lambda w: attack_of(config, int(w.experiment)),
+        training=lambda w: training_of(config, int(w.experiment)),
+        features=config.get("features"),
+        models=config["deployed"]["models"],
+    script:
+        "../scripts/scan.py"
+
+
+rule scan_table:
+    """What the scan answers: alarms, what is flagged, and what an attack does after it."""
+    input:
+        lambda w: planned(rules.scan.output, EXPERIMENTS),
+    output:
+        table="results/{dataset}/tables/scan.csv",
+        seeds="results/{dataset}/tables/scan_seeds.csv",
+    log:
+        "results/{dataset}/logs/scan_table/all.log",
+    benchmark:
+        "results/{dataset}/benchmarks/scan_table/all.tsv"
     conda:
         "../environment.yml"
     threads: 1

@@ -14,7 +14,7 @@ from rethinking_backdoors.io import atomic, read_json, sha256, write_text
 ROOT = Path(__file__).parents[1]
 PAGES = ("claims.csv", "cost.csv", "provenance.json", "summary.md", "verification.csv", "verification.md")
 # Made on request, so a run may lack them: the reference then keeps what it has.
-ON_REQUEST = ("choices", "compute_full", "figure10_full", "released", "control", "lasso", "convergence", "laws", "study_")
+ON_REQUEST = ("choices", "compute_full", "figure10_full", "released", "control", "lasso", "convergence", "laws", "scan", "study_")
 
 
 def check(results: Path, root: Path) -> None:

@@ -92,6 +92,8 @@ COMPARISONS: dict[str, Callable[..., Iterator[Row]]] = {
     "convergence": explanations.convergence,
     "laws": explanations.laws_of_margins,
 }
+# What is no percentage.
+_UNBOUNDED = ("left", "sd", "spread", "unexplained", "flagged")
 MEASURED = [
     "auroc",
     "auroc_within_target",
@@ -104,6 +106,15 @@ MEASURED = [
     "spread",
     "zeros",
     "unexplained",
+    # Of the scan, see ``scanned``.
+    "alarm",
+    "look",
+    "p_value",
+    "right_label",
+    "flagged",
+    "clean_flagged",
+    "asr",
+    "clean_accuracy",
 ]
 
 
@@ -116,7 +127,7 @@ def of_every_seed(rows: pd.DataFrame, name: str) -> pd.DataFrame:
     measured = [column for column in MEASURED if column in rows.columns]
     varied = [column for column in rows.columns if column not in ("experiment", "seed", *measured)]
     row = rows[varied].astype(str).agg(" ".join, axis=1)
-    numbers = rows.assign(table=name, row=row).melt(["table", "experiment", "row", "seed"], measured, "column", "value")
+    numbers = rows.assign(table=name, row=row).melt(["table", "experiment", "row", "seed"], measured, "column", "value").dropna()
     return numbers[COLUMNS].round({"value": 4})
 
 
@@ -135,7 +146,9 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
     for key, cell in rows.groupby(varied, sort=False):
         seeds = " ".join(map(str, cell["seed"]))
         for column in measured:
+            if cell[column].isna().any():  # not every row measures everything
+                continue
             value, low, high = interval(cell[column].to_numpy())
-            low, high = np.clip([low, high], 0, None if column.endswith(("left", "sd", "spread", "unexplained")) else 100)
+            low, high = np.clip([low, high], 0, None if column.endswith(_UNBOUNDED) else 100)
             lines.append((*key, column, *np.round([value, low, high], 4), seeds))
     return pd.DataFrame(lines, columns=[*varied, "column", "value", "low", "high", "seeds"])

@@ -1,0 +1,83 @@
+"""What a scan answers where the truth is known: attacked sets, and sets that nobody attacked, ordinary and strange ones."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from rethinking_backdoors.data.labelled import Labelled
+from rethinking_backdoors.detection import alarm
+from rethinking_backdoors.detection.groups import otsu
+from rethinking_backdoors.scan.scanning import scan
+from rethinking_backdoors.seeds import generator
+
+# Units of models a fraction; fixed, so that answers do not hang on this machine's speed.
+UNITS = 1000
+Row = dict[str, Any]
+# Maps what each row removes to accuracies and attack success after retraining, see ``evaluation.retraining``.
+Measure = Callable[[dict[str, np.ndarray]], dict[str, dict[str, float]]]
+
+
+def attacked(data: Labelled, poison: np.ndarray, deviation: np.ndarray, measure: Measure, root: int) -> Iterator[Row]:
+    """Rows of the scan, and of Otsu's cut of the margins' standard deviation within each label, on one poisoned set.
+
+    Args:
+        poison: (p,) the poisoned examples. deviation: (n,), of each example's margin over the experiment's own models.
+    """
+    found = scan(data, units=UNITS, threads=1, seed=root % 2**31)
+    removals = {"scan": np.flatnonzero(found.flagged), "margin_sd, Otsu": by_spread(data.labels, deviation)}
+    after, target = measure(removals), np.unique(data.labels[poison])
+    answers = {"scan": answered(found) | {"right_label": 100.0 * (found.label in target)}}
+    for name, removed in removals.items():
+        hit = len(np.intersect1d(removed, poison))
+        counts = {"flagged": len(removed), "poison_left": len(poison) - hit, "clean_flagged": len(removed) - hit}
+        yield {"row": name} | answers.get(name, {}) | counts | {key: after[name][key] for key in ("asr", "clean_accuracy")}
+
+
+def unattacked(data: Labelled, root: int) -> Iterator[Row]:
+    """The scan of a set that nobody attacked, and of strange ones made from it: every alarm is a false one."""
+    for name, made in strange(data, generator(root, "strange sets")).items():
+        found = scan(made, units=UNITS, threads=1, seed=root % 2**31)
+        yield {"row": f"nobody attacked: {name}"} | answered(found) | {"flagged": int(found.flagged.sum())}
+
+
+def answered(found: Any) -> Row:
+    """The answer as percentages of one set."""
+    p = found.p_value if found.p_value is not None else 1.0
+    return {"alarm": 100.0 * found.alarm, "look": 100.0 * (found.answer == alarm.LOOK), "p_value": p}
+
+
+def by_spread(labels: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """What lies above Otsu's cut of the margins' standard deviation (n,) within its label, in every label; sorted."""
+    chosen = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        at = np.flatnonzero(labels == label)
+        if len(at) > 1:
+            chosen[at] = deviation[at] > otsu(deviation[at])[1]
+    return np.flatnonzero(chosen)
+
+
+def strange(data: Labelled, rng: np.random.Generator) -> dict[str, Labelled]:
+    """Sets without an attack: as it is, half of it, labels of unequal size, labels in part at random, and a natural subgroup.
+
+    The subgroup: a third as many examples of another label as a label has carry that label's number.
+    """
+    labels, n = data.labels, len(data.labels)
+    classes = np.unique(labels)
+    half = np.sort(rng.permutation(n)[: n // 2])
+    share = dict(zip(classes, rng.uniform(0.4, 1, len(classes)), strict=True))
+    unequal = np.flatnonzero(rng.random(n) < np.array([share[label] for label in labels]))
+    noisy, grouped = labels.copy(), labels.copy()
+    wrong = rng.permutation(n)[: n // 20]
+    noisy[wrong] = rng.choice(classes, len(wrong))
+    one, other = rng.choice(classes, 2, replace=False)
+    grouped[rng.choice(np.flatnonzero(labels == other), int((labels == one).sum() // 3), replace=False)] = one
+    everything = np.arange(n)
+    parts = {
+        "as it is": (everything, labels),
+        "half of it": (half, labels),
+        "unequal labels": (unequal, labels),
+        "one label in twenty at random": (everything, noisy),
+        "a natural subgroup": (everything, grouped),
+    }
+    return {name: Labelled(data.values[index], new[index], data.classes) for name, (index, new) in parts.items()}
