@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
 from rethinking_backdoors.margins.subsets import masks
 
@@ -43,6 +45,14 @@ def place(tmp_path):
     values[:, :10] += drawn[:, :10].sum(1, keepdims=True)
     np.save(tmp_path / "masks.npy", drawn)
     np.save(tmp_path / "margins.npy", values)
+    labels = np.arange(150) % 6
+    values = 2 * np.eye(6)[labels] + 0.5 * np.random.default_rng(0).standard_normal((150, 6))
+    np.savez(tmp_path / "data.npz", features=values, labels=labels)
+    pd.DataFrame(values).assign(answer=labels).to_csv(tmp_path / "table.csv", index=False)
+    for number, label in enumerate(labels):
+        (tmp_path / f"photos/{label}").mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 100, (8, 8, 3)) + 150 * (np.arange(8) == label)[:, None, None]
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / f"photos/{label}/{number:03}.png")
     (tmp_path / "suspects.txt").write_text("\n".join(map(str, range(10))))
     return tmp_path
 
@@ -66,9 +76,21 @@ def test_a_make_command_has_a_rule(command):
     assert run(["make", "-n", "--no-print-directory", *shlex.split(command)[1:]], ROOT)
 
 
+def test_a_scan_as_it_stands_there_answers(place):
+    scans = [command for command in OWN if command.split()[1] == "scan"]
+    assert len(scans) == 3
+    for command in scans:
+        # Small pictures stay small, so that the test is short.
+        small = ["--side", "8"] if "photos/" in command else []
+        said = run([sys.executable, "-m", "rethinking_backdoors.cli", *shlex.split(command)[1:], *small], place)
+        assert said.startswith("answer: ")
+        assert (place / shlex.split(command)[shlex.split(command).index("--out") + 1] / "report.html").is_file()
+
+
 def test_the_commands_for_data_of_one_s_own_do_what_is_promised(place):
-    assert [command.split()[1] for command in OWN] == ["fit", "detect", "strength", "detect", "train", "detect", "train"]
-    said = [run([sys.executable, "-m", "rethinking_backdoors.cli", *shlex.split(command)[1:]], place) for command in OWN]
+    commands = [command for command in OWN if command.split()[1] != "scan"]
+    assert [command.split()[1] for command in commands] == ["fit", "detect", "strength", "detect", "train", "detect", "train"]
+    said = [run([sys.executable, "-m", "rethinking_backdoors.cli", *shlex.split(command)[1:]], place) for command in commands]
     for name in (
         "W.npy",
         "W.json",

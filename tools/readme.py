@@ -1,7 +1,7 @@
 """Makes README.md and the pages of docs/ that speak of results from docs/templates and the reference: python tools/readme.py
 
-A number in these pages is an expression in the template, so that no sentence is older than the tables. The words are a person's, who
-reads them again when the reference changes.
+A number in these pages is an expression in the template, so that no sentence is older than the tables. The words are a person's,
+who reads them again when the reference changes.
 """
 
 import re

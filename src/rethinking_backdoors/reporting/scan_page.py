@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def write(scan: Scan, path: str | Path) -> None:
 @style.theme()
 def page(scan: Scan) -> str:
     """The page as HTML."""
-    found: dict[str, Any] = {"group": [], "others": [], "shared": None, "columns": [], "gains": None, "curve": None}
+    found: dict[str, Any] = {"group": [], "others": [], "shared": [], "columns": [], "gains": None, "curve": None}
     pictures = scan.data.values.ndim == 4
     if scan.verdict.rounds:
         one = scan.verdict.rounds[0]
@@ -38,8 +39,8 @@ def page(scan: Scan) -> str:
         others = np.sort(np.random.default_rng(0).choice(rest, min(OTHERS, len(rest)), replace=False))
         found |= {"group": [_example(scan, i) for i in strongest], "others": [_example(scan, i) for i in others]}
         found |= {"gains": _picture(_gains(one, scan.members)), "curve": _picture(_curve(scan))}
-        found |= {"shared": _picture(_shared(scan))} if pictures else {"columns": _columns(scan)}
-    strip = _picture(_strip(scan)) if scan.verdict.first.comparison else None
+        found |= {"shared": [_picture(figure) for figure in _shared(scan)]} if pictures else {"columns": _columns(scan)}
+    strip = [_picture(figure) for figure in _strip(scan)] if scan.verdict.first.comparison else []
     ranked = np.argsort(scan.rank)[:SHEET]
     top = [_example(scan, i) for i in ranked] if not scan.verdict.rounds else []
     models = list(zip(scan.plan.fractions, scan.plan.counts(scan.units), strict=True))
@@ -76,15 +77,15 @@ def _address(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
-def _strip(scan: Scan) -> Figure:
+def _strip(scan: Scan) -> Iterator[Figure]:
     """How far each label stands out: the largest G and E over sizes and fractions."""
     first = scan.verdict.first
     assert first.comparison is not None
-    figure = style.canvas(6.5, 1.9)
     labels = counted_labels(scan.data.labels, Settings())
     rows = (("strength (G)", first.comparison.g.max((0, 2))), ("two humps (E)", first.comparison.e.max(0)))
-    for axes, (title, values) in zip(figure.subplots(1, 2), rows, strict=True):
-        values = np.where(np.isfinite(values), values, 0)
+    for title, values in rows:
+        figure = style.canvas(3.2, 2.0)
+        axes, values = figure.subplots(), np.where(np.isfinite(values), values, 0)
         axes.bar(
             range(len(labels)), values, color=[style.POISONED if x == scan.label else style.CLEAN for x in labels], width=0.7
         )
@@ -93,7 +94,7 @@ def _strip(scan: Scan) -> Figure:
         axes.axhline(0, color=style.NEUTRAL, lw=0.6)
         axes.set_title(f"{title}: distance from the other labels")
         axes.set_ylabel("standard deviations")
-    return figure
+        yield figure
 
 
 def _gains(one: alarm.Round, group: np.ndarray) -> Figure:
@@ -124,27 +125,26 @@ def _curve(scan: Scan) -> Figure | None:
     return figure
 
 
-def _shared(scan: Scan) -> Figure | None:
+def _shared(scan: Scan) -> Iterator[Figure]:
     """Mean of the group, mean of the others, and the difference by pixel in standard deviations."""
-    if scan.evidence is None:
-        return None
+    assert scan.evidence is not None
     shape, rest = scan.data.values.shape[1:], np.setdiff1d(scan.verdict.rounds[0].members, scan.members)
-    figure = style.canvas(6.5, 2.1)
-    panels = figure.subplots(1, 3)
-    for axes, part, title in zip(panels, (scan.members, rest), ("mean of the group", "mean of the label's others"), strict=False):
-        mean = scan.data.values[part].mean(0) / 255
-        axes.imshow(mean[..., 0] if shape[2] == 1 else mean, cmap="gray", vmin=0, vmax=1)
-        axes.set_title(title)
+    means = [scan.data.values[part].mean(0) / 255 for part in (scan.members, rest)]
     # Of three colours the one that differs most.
     by_pixel = scan.evidence.standardised.reshape(shape)
-    by_pixel = np.take_along_axis(by_pixel, np.abs(by_pixel).argmax(2)[..., None], axis=2)[..., 0]
+    by_pixel = np.take_along_axis(by_pixel, np.abs(by_pixel).argmax(2)[..., None], axis=2)
     limit = max(1.0, float(np.abs(by_pixel).max()))
-    picture = panels[2].imshow(by_pixel, cmap="RdBu_r", vmin=-limit, vmax=limit)
-    panels[2].set_title("difference (standard deviations)")
-    figure.colorbar(picture, ax=panels[2], shrink=0.8)
-    for axes in panels:
+    grey, signed = {"cmap": "gray", "vmin": 0, "vmax": 1}, {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+    titles = ("mean of the group", "mean of the label's others", "difference, in deviations")
+    for title, values, look in zip(titles, (*means, by_pixel), (grey, grey, signed), strict=True):
+        figure = style.canvas(2.5 if look is signed else 2.1, 2.1)
+        axes = figure.subplots()
+        picture = axes.imshow(values[..., 0] if values.shape[2] == 1 else values, **look)
+        axes.set_title(title)
         axes.set_axis_off()
-    return figure
+        if look is signed:
+            figure.colorbar(picture, ax=axes, shrink=0.8)
+        yield figure
 
 
 def _columns(scan: Scan) -> list[dict[str, Any]]:
