@@ -39,6 +39,9 @@ def test_what_a_budget_buys():
     assert bought(100).counts(1000) == [1000, 2300]
     assert bought(100).visible == pytest.approx(6 / np.sqrt(1000))
     assert bought(100).shard(0.5) == 64
+    # What an earlier run has trained is not paid again, even where nothing is left of the budget.
+    assert plan([0.5, 0.2], [1.0, 2.3], 0.1, 5.0, 40, 2, noise=1.0, already=700).looks == [1000]
+    assert plan([0.5, 0.2], [1.0, 2.3], 0.1, 5.0, -40, 2, noise=1.0, already=700).looks == [700]
     with pytest.raises(InputError, match=r"The budget buys 40 units of models, 100 are needed: give 0\.2 minutes or more"):
         bought(12)
 

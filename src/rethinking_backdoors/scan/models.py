@@ -7,14 +7,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from rethinking_backdoors.errors import InputError
-from rethinking_backdoors.io import digest, write_array
+from rethinking_backdoors.io import digest, read_json, write_array
 from rethinking_backdoors.margins.arrays import PackedMasks
 from rethinking_backdoors.margins.store import ShardWriter, missing, open_with_masks, shard_name
 from rethinking_backdoors.margins.subsets import percent, subset
@@ -78,9 +78,19 @@ def train(
 
 def read(work: Work, alpha: float, count: int) -> tuple[PackedMasks, list[np.ndarray]]:
     """Masks (m, n) and margins, shards of (m, n), of the first ``count`` models at one fraction."""
-    paths = [path for path in sorted(work.shards(alpha).glob("[0-9]*.npy")) if int(path.stem.split("-")[0]) < count]
-    masks, shards, _ = open_with_masks(paths)
+    masks, shards, _ = open_with_masks(_paths(work, alpha, count))
     return masks, shards
+
+
+def there(work: Work, alpha: float, count: int) -> int:
+    """How many of the first ``count`` models at one fraction are stored."""
+    return sum(
+        end - first for first, end in (read_json(path.with_suffix(".json"))["models"] for path in _paths(work, alpha, count))
+    )
+
+
+def _paths(work: Work, alpha: float, count: int) -> list[Path]:
+    return [path for path in sorted(work.shards(alpha).glob("[0-9]*.npy")) if int(path.stem.split("-")[0]) < count]
 
 
 def _train(work: Work, alpha: float, models: tuple[int, int]) -> tuple[float, int]:
@@ -124,7 +134,7 @@ def load_trainer(name: str) -> UserTrainer:
         raise InputError(f"--trainer {name}: give module:function ({error}).") from None
     if not callable(found):
         raise InputError(f"--trainer {name}: it is no function.")
-    return found
+    return cast(UserTrainer, found)
 
 
 def margins_by(trainer: UserTrainer, name: str, work: Work, alpha: float, index: int) -> np.ndarray:

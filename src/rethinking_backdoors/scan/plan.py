@@ -74,19 +74,26 @@ class Plan:
 
 
 def plan(
-    fractions: list[float], models: list[float], unit_s: float, analysis_s: float, left_s: float, threads: int, noise: float
+    fractions: list[float],
+    models: list[float],
+    unit_s: float,
+    analysis_s: float,
+    left_s: float,
+    threads: int,
+    noise: float,
+    already: float = 0,
 ) -> Plan:
     """How many units fit into what is left of the budget.
 
     Args:
-        noise: standard deviation of F of a group of 20 from one unit of models on half of the data.
+        noise: standard deviation of F of a group of 20 from one model. already: units that an earlier run has trained.
 
     Raises:
         InputError: it buys less than 100 units.
     """
+    room = max(0.0, left_s - 2 * analysis_s)
+    affordable = room * threads / unit_s + already
     looks: list[int] = []
-    room = left_s - 2 * analysis_s
-    affordable = max(0.0, room * threads / unit_s)
     for look in LOOKS:
         # Every further look costs a comparison of its own.
         if look <= affordable - len(looks) * analysis_s * threads / unit_s:

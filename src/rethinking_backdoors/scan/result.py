@@ -66,14 +66,16 @@ class Scan:
         return np.flatnonzero(~self.flagged)
 
 
-def result(made: Sets, plan: planning.Plan, units: int, verdict: alarm.Verdict, seconds: float, settings: dict[str, Any]) -> Scan:
-    """Everything that is known in the end."""
+def result(
+    made: Sets, plan: planning.Plan, units: tuple[int, int], verdict: alarm.Verdict, seconds: float, settings: dict[str, Any]
+) -> Scan:
+    """Everything that is known in the end; ``units`` of models that were asked for, and that there are."""
     data, first = made.parts[0], verdict.first
     found: dict[str, Any] = {"label": None, "alpha": None, "size": None, "members": np.empty(0, dtype=np.int64), "evidence": None}
     if verdict.rounds:
         one = verdict.rounds[0]
         fraction = plan.fractions[one.judgement.cell[0]]
-        masks, rows = models.read(made.works[0], fraction, plan.counts(units)[one.judgement.cell[0]])
+        masks, rows = models.read(made.works[0], fraction, plan.counts(units[0])[one.judgement.cell[0]])
         # Later rounds go on in the same label as a rule: one group in several pieces.
         group = np.intersect1d(one.members, np.flatnonzero(verdict.round)) if verdict.round.any() else one.removed
         shown = evidence(data.values, group, np.setdiff1d(one.members, group), masks, Margins(rows), made.seed)
@@ -97,7 +99,7 @@ def result(made: Sets, plan: planning.Plan, units: int, verdict: alarm.Verdict, 
         recipe=made.recipe,
         plan=plan,
         data=data,
-        units=units,
+        units=units[1],
         seconds=seconds,
         settings=settings,
         **found,

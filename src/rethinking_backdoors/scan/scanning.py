@@ -92,16 +92,19 @@ def _run(made: sets.Sets, clock: Clock, threads: int, units: int | None, say: Sa
         plan, clock.budget = replace(plan, looks=[units]), math.inf
     for line in timing.announced(made, plan, clock.spent, clock.budget, threads):
         say(line)
+    look, there, verdict = 0, 0, None
     for look in plan.looks:
         _train(made, plan, look, clock, threads, say)
         found = [groups_of(made, plan, look, number) for number in range(len(made.works))]
-        verdict = _judged(made, plan, look, found)
+        there = trained(made, plan, look)
+        verdict = _judged(made, plan, look, found, remove=there >= planning.REMOVING)
         p = verdict.first.p
-        say(f"after {look} units of models: {verdict.answer}" + (f", p = {p:.2g}" if verdict.first.comparison else ""))
-        if look >= planning.REMOVING and not _CLEAR[0] < p < _CLEAR[1]:
+        say(f"after {there} units of models: {verdict.answer}" + (f", p = {p:.2g}" if verdict.first.comparison else ""))
+        if there >= planning.REMOVING and not _CLEAR[0] < p < _CLEAR[1]:
             break
     clock.note()
-    return result(made, plan, look, verdict, clock.spent, asked)
+    assert verdict is not None
+    return result(made, plan, (look, there), verdict, clock.spent, asked)
 
 
 def _train(made: sets.Sets, plan: planning.Plan, look: int, clock: Clock, threads: int, say: Say) -> None:
@@ -117,6 +120,13 @@ def _train(made: sets.Sets, plan: planning.Plan, look: int, clock: Clock, thread
                 break
 
 
+def trained(made: sets.Sets, plan: planning.Plan, look: int) -> int:
+    """Units of models that there are: fewer than were asked for where the budget ended first."""
+    counts = zip(plan.fractions, plan.counts(look), strict=True)
+    there = [models.there(work, fraction, count) / count for fraction, count in counts for work in made.works]
+    return round(look * min(1.0, *there))
+
+
 def groups_of(made: sets.Sets, plan: planning.Plan, look: int, number: int) -> list[list[Groups]]:
     """The strongest groups of one set, for each fraction of each label of the data that has enough examples."""
     labels, found = made.parts[number].labels, []
@@ -127,7 +137,7 @@ def groups_of(made: sets.Sets, plan: planning.Plan, look: int, number: int) -> l
     return found
 
 
-def _judged(made: sets.Sets, plan: planning.Plan, look: int, found: list[list[list[Groups]]]) -> alarm.Verdict:
+def _judged(made: sets.Sets, plan: planning.Plan, look: int, found: list[list[list[Groups]]], remove: bool) -> alarm.Verdict:
     """The verdict on the data, whose whole labels were searched already."""
     counts = zip(plan.fractions, plan.counts(look), strict=True)
     opened = [models.read(made.works[0], fraction, count) for fraction, count in counts]
@@ -137,5 +147,5 @@ def _judged(made: sets.Sets, plan: planning.Plan, look: int, found: list[list[li
         masks, rows = opened[a]
         return known.get((a, tuple(members))) or made.search(masks, Margins(rows), members)
 
-    remove = look >= planning.REMOVING and (made.recipe is None or made.recipe.trusted)
+    remove = remove and (made.recipe is None or made.recipe.trusted)
     return alarm.verdict(search, made.parts[0].labels, len(opened), made.settings, found[1:] or None, remove=remove)

@@ -33,7 +33,12 @@ def plan(made: Sets, left_s: float, threads: int) -> planning.Plan:
     # The search of few models takes as long as that of many; the fit of many about as long again.
     analysis = 2 * (time.perf_counter() - start) * len(np.unique(labels)) * len(fractions) * len(made.works)
     unit = sum(seconds * count for (seconds, _, _), count in zip(each, counts, strict=True)) * len(made.works)
-    return planning.plan(fractions, counts, unit, analysis, left_s, threads, noise)
+    already = min(
+        models.there(work, fraction, planning.LOOKS[-1] * 100) / count
+        for fraction, count in zip(fractions, counts, strict=True)
+        for work in made.works
+    )
+    return planning.plan(fractions, counts, unit, analysis, left_s, threads, noise, already)
 
 
 def announced(made: Sets, plan: planning.Plan, spent: float, budget: float, threads: int) -> Iterator[str]:
