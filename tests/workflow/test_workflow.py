@@ -118,6 +118,14 @@ def test_figure_2_has_every_number_and_stays_out_of_the_other_tables(folder):
     assert not (folder / RESULTS / "exp20/seed3/train.beton").exists()
 
 
+def test_a_scan_is_made_on_request(folder):
+    code, text = snakemake(folder, RESULTS / "scan/exp2-seed0.csv")
+    assert code == 0, text
+    rows = pd.read_csv(folder / RESULTS / "scan/exp2-seed0.csv").set_index("row")
+    assert list(rows.index) == ["scan", "margin_sd, Otsu"]
+    assert rows.loc["scan", "flagged"] == 20 - rows.loc["scan", "poison_left"] + rows.loc["scan", "clean_flagged"]
+
+
 def test_comparisons_are_made_on_request(folder):
     names = ["released", "choices"]
     code, text = snakemake(folder, *(RESULTS / f"tables/{name}.csv" for name in names))
