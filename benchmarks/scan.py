@@ -3,9 +3,9 @@
 python benchmarks/scan.py /usr/share/datasets/fashion-mnist
 python benchmarks/scan.py photos/ --examples 1000 5000
 
-Seconds of one thread: of a unit of models (a network on half of the data, and as much at a fifth and a fiftieth), of the search and fit
-of all labels, together at 1,000 units; of one network on all examples; of scikit-learn's isolation forest; of Spectral Signatures on
-the inputs.
+Seconds of one thread: of a unit of models (a network on half of the data, and as much at a fifth and a fiftieth), of the search
+and fit of all labels, together at 1,000 units; of one network on all examples; of scikit-learn's isolation forest; of Spectral
+Signatures on the inputs.
 """
 
 import argparse
