@@ -4,6 +4,7 @@ A number in these pages is an expression in the template, so that no sentence is
 who reads them again when the reference changes.
 """
 
+import functools
 import re
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
+from rethinking_backdoors.reporting.findings import STOPPED
 from rethinking_backdoors.reporting.verification.scorecard import scorecard
 from rethinking_backdoors.reporting.words import series
 
@@ -19,7 +21,9 @@ ROOT = Path(__file__).parents[1]
 TEMPLATES = ROOT / "docs/templates"
 # What a block shows: a section of a configuration's summary.
 SECTIONS = {"results": "In one table", "defenses": "The defenses in one table"}
-STOPPED = 10.0
+
+
+read = functools.cache(pd.read_csv)
 
 
 class Reference:
@@ -30,7 +34,7 @@ class Reference:
 
     def table(self, name: str, **where: Any) -> pd.DataFrame:
         """The lines of a table in which columns have the given values."""
-        table = pd.read_csv(self.place / f"tables/{name}.csv")
+        table = read(self.place / f"tables/{name}.csv")
         for column, value in where.items():
             table = table[table[column] == value]
         return table
@@ -57,7 +61,7 @@ class Reference:
 
     def seeds(self, name: str, experiment: int, row: str, column: str) -> pd.Series:
         """Every seed's number."""
-        table = pd.read_csv(self.place / "tables/seeds.csv")
+        table = read(self.place / "tables/seeds.csv")
         chosen = (table["table"] == name) & (table["row"] == row) & (table["column"] == column)
         return table[chosen & (table["experiment"].astype(str) == str(experiment))].set_index("seed")["value"]
 

@@ -66,6 +66,7 @@ def test_an_interrupted_scan_goes_on(archive, tmp_path):
         (["data.npz", "--model", "resnet"], "there are auto, mlp, patches"),
         (["data.npz", "--trainer", "nowhere:f"], "give module:function"),
         (["data.npz", "--label", "x"], "--label names a column of a table"),
+        (["data.npz", "--trusted", "table.csv"], "--trusted does not take tables"),
         (["table.csv"], "say with --label which column is the label"),
     ],
 )

@@ -131,6 +131,11 @@ def test_arrays_that_are_neither_images_nor_features_are_refused():
             images_or_features(array)
 
 
+def test_labels_of_any_whole_type_become_what_torch_takes():
+    for kind in (np.uint8, np.int32, np.uint64):
+        assert Labelled(np.zeros((120, 3)), LABELS.astype(kind)).labels.dtype == np.int64
+
+
 def test_what_is_not_a_data_set_is_named_in_one_sentence(tmp_path):
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 no archive")
     (tmp_path / "note.txt").write_text("hello")

@@ -8,6 +8,7 @@ import typer
 
 from rethinking_backdoors import kernels
 from rethinking_backdoors.cli.common import one_sentence, use_device
+from rethinking_backdoors.errors import InputError
 
 
 def scan(
@@ -43,7 +44,9 @@ def scan(
 
         use_device("cpu", 1)
         read = labelled.read(data, label=label, labels=labels, side=side)
-        trust = labelled.read(trusted, label=label, side=side) if trusted else None
+        if trusted and trusted.suffix in labelled.TABLES:
+            raise InputError("--trusted does not take tables: each would be standardised by itself. Give arrays, .npz.")
+        trust = labelled.read(trusted, side=side) if trusted else None
         try:
             found = run(
                 read, budget=budget, out=out, threads=threads, model=model, trainer=trainer, trust=trust, seed=seed, say=_say

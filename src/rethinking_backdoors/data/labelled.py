@@ -24,7 +24,7 @@ class Labelled:
 
     Attributes:
         values: images (n, H, W, C) uint8, or features (n, d) float32.
-        labels: (n,) int64.
+        labels: (n,) int64; whole numbers of other types become that.
         classes: names by label. files: of each example, where there are any. columns: names of the features.
     """
 
@@ -36,6 +36,7 @@ class Labelled:
 
     def __post_init__(self) -> None:
         _check(self)
+        object.__setattr__(self, "labels", self.labels.astype(np.int64))
 
     def class_name(self, label: int) -> str:
         """What a label is called."""

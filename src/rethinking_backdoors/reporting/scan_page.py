@@ -55,7 +55,7 @@ def _example(scan: Scan, index: int) -> dict[str, Any]:
     """One example as the page shows it: its number, file, and picture."""
     value = scan.data.values[index]
     data = {"index": int(index), "file": scan.data.files[index] if scan.data.files else "", "picture": ""}
-    return data | {"picture": _png(value), "gain": float(scan.score[index])} if value.ndim == 3 else data
+    return data | {"picture": _png(value)} if value.ndim == 3 else data
 
 
 def _png(pixels: np.ndarray) -> str:

@@ -69,6 +69,8 @@ def _drawn(data: Labelled, trust: Labelled | None, seed: int, number: int) -> La
     assert trust is not None
     if trust.values.shape[1:] != data.values.shape[1:]:
         raise InputError(f"the trusted examples have the shape {trust.values.shape[1:]}, the data's {data.values.shape[1:]}.")
+    if trust.classes != data.classes:
+        raise InputError(f"the trusted data has the labels {trust.classes}, the data {data.classes}: they have to be the same.")
     rng, chosen = generator(seed, "trusted", number), []
     for label, count in zip(*np.unique(data.labels, return_counts=True), strict=True):
         there = np.flatnonzero(trust.labels == label)
