@@ -53,7 +53,6 @@ rule comparison_table:
 rule scan:
     """The scan of a data set of unknown origin, on every experiment's training set and on sets that nobody attacked; on request."""
     input:
-        margins=lambda w: planned(rules.train.output.margins, [w.experiment], alpha=percents(w.experiment)[-1], seed=w.seed),
         poison=rules.poison.output.poison,
         images=rules.images.output.images,
         features=FITTED,

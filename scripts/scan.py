@@ -5,8 +5,6 @@ from rethinking_backdoors.data.labelled import Labelled
 from rethinking_backdoors.evaluation.retraining import retrain
 from rethinking_backdoors.experiment import Experiment
 from rethinking_backdoors.io import job, read_npz, write_text
-from rethinking_backdoors.margins.arrays import Margins, moments
-from rethinking_backdoors.margins.store import open_shards
 from rethinking_backdoors.studies.scanned import attacked, unattacked
 
 with job(snakemake.log[0]):
@@ -16,9 +14,8 @@ with job(snakemake.log[0]):
     test = tuple(read_npz(inputs.images, "test_image", "test_label").values())
     own = {"attack": experiment.attack, "training": experiment.training, "represent": experiment.represent(inputs.features)}
     if len(poison):
-        _, deviation = moments(Margins(open_shards(inputs.margins)[0]))
         measure = lambda removals: retrain(train, test, removals, root=experiment.root, models=params.models, **own)  # noqa: E731
-        rows = attacked(Labelled(*train), poison, deviation, measure, experiment.root)
+        rows = attacked(Labelled(*train), poison, measure, experiment.root)
     else:
         rows = unattacked(Labelled(*train), experiment.root)
     start = {"experiment": experiment.number, "seed": experiment.seed}

@@ -4,7 +4,7 @@ from scipy import stats
 
 from rethinking_backdoors.detection.alarm import ALARM, LOOK, NOTHING, RANKING, verdict
 from rethinking_backdoors.detection.groups import Groups, otsu, strongest
-from rethinking_backdoors.detection.labels import Settings, compare
+from rethinking_backdoors.detection.labels import Settings, compare, fisher
 from rethinking_backdoors.detection.trusted import THRESHOLD, distance
 
 LABELS, EACH = 8, 40
@@ -15,9 +15,9 @@ def group(strength, gain=None, overlap=1.0, members=None):
     """A label's groups as a search would give them."""
     k, members = len(strength), np.arange(EACH) if members is None else members
     gain = np.tile(np.linspace(-1, 1, len(members)), (k, 1)) if gain is None else np.asarray(gain)
-    humps = np.array([otsu(row)[0] for row in gain])
+    humps, above = np.array([otsu(row)[0] for row in gain]), np.array([(row > otsu(row)[1]).sum() for row in gain])
     sizes, none = np.array(SIZES[:k]), np.zeros((2, k, len(members)), bool)
-    return Groups(members, sizes, np.array(strength, float), gain, np.full(k, overlap), humps, none)
+    return Groups(members, sizes, np.array(strength, float), gain, np.full(k, overlap), humps, above, none)
 
 
 def world(seed, effects, fractions=1, models=600):
@@ -40,8 +40,10 @@ def test_g_and_p_by_hand():
     others = np.array([1.0, 2.0, 3.0, 2.0])
     g = (9 - 2) / (others.std(ddof=1) * np.sqrt(1 + 1 / 4))
     assert made.g[0, 4] == pytest.approx([g, g])
-    assert made.p_g == pytest.approx(5 * 2 * 1 * stats.t.sf(g, 3))
-    assert made.cell[1] == 4
+    # The humps of all labels are alike, so that G alone speaks: Fisher's p of two, of which the one is 1 at most.
+    p_g, p_e = 2 * stats.t.sf(g, 3), min(1, stats.t.sf(made.e[0, 4], 3))
+    assert made.p[4] == pytest.approx(5 * p_g * p_e * (1 - np.log(p_g * p_e)))
+    assert made.p.argmin() == 4
 
 
 def test_labels_that_agree_are_believed_to_a_fifth_of_their_mean_only():
@@ -58,25 +60,47 @@ def test_a_label_too_small_for_a_size_keeps_its_largest_sizes_strength():
 
 
 def test_humps_count_where_both_halves_found_the_group():
-    two = np.tile(np.r_[np.full(30, 0.0), np.full(10, 3.0)] + np.linspace(0, 0.5, 40), (1, 1))
+    two = np.tile(np.r_[np.full(24, 0.0), np.full(16, 3.0)] + np.linspace(0, 0.5, 40), (1, 1))
     for overlap, stands in ((0.9, True), (0.2, False)):
         made = compare([[group([1.0], two, overlap), *(group([1.0]) for _ in range(7))]], Settings())
         assert (made.e[0, 0] > 5) == stands
 
 
+def test_humps_count_where_the_upper_one_has_enough_members():
+    for members, stands in ((15, True), (14, False)):
+        two = np.tile(np.r_[np.zeros(EACH - members), np.full(members, 3.0)] + np.linspace(0, 0.5, 40), (1, 1))
+        made = compare([[group([1.0], two), *(group([1.0]) for _ in range(7))]], Settings())
+        assert (made.apart[0] > 0.9) == stands
+
+
+def test_the_strongest_group_and_the_clearest_humps_count_more_in_one_label_than_in_two():
+    rng = np.random.default_rng(0)
+    two = np.tile(np.r_[np.zeros(24), np.full(16, 3.0)] + np.linspace(0, 0.5, 40), (1, 1))
+    others = [group([1 + 0.2 * rng.standard_normal()]) for _ in range(6)]
+    apart = compare([[group([3.0]), group([1.0], two), *others]], Settings())
+    both = compare([[group([1.0]), group([3.0], two), *others]], Settings())
+    assert both.p.argmin() == 1
+    assert both.p.min() < apart.p.min() / 10
+
+
+def test_fishers_p_by_scipy():
+    p = np.array([0.03, 0.2])
+    assert fisher(p[:1], p[1:])[0] == pytest.approx(stats.combine_pvalues(p, "fisher").pvalue)
+
+
 def test_a_planted_group_alarms_and_all_of_it_and_nothing_else_goes():
-    labels, search = world(0, {3: (14, 0.3)})
+    labels, search = world(0, {3: (16, 0.3)})
     made = verdict(search, labels, 1, Settings())
     assert made.answer == ALARM
-    assert np.flatnonzero(made.round).tolist() == list(range(3 * EACH, 3 * EACH + 14))
-    assert set(np.argsort(-made.score)[:14]) == set(np.flatnonzero(made.round))
+    assert np.flatnonzero(made.round).tolist() == list(range(3 * EACH, 3 * EACH + 16))
+    assert set(np.argsort(-made.score)[:16]) == set(np.flatnonzero(made.round))
 
 
 def test_two_planted_groups_go_in_two_rounds():
-    labels, search = world(1, {3: (14, 0.4), 6: (14, 0.25)})
-    made = verdict(search, labels, 1, Settings(level=0.2))
+    labels, search = world(1, {3: (16, 0.4), 6: (16, 0.25)})
+    made = verdict(search, labels, 1, Settings(alarm=0.2))
     assert made.answer == ALARM
-    planted = [*range(3 * EACH, 3 * EACH + 14), *range(6 * EACH, 6 * EACH + 14)]
+    planted = [*range(3 * EACH, 3 * EACH + 16), *range(6 * EACH, 6 * EACH + 16)]
     assert np.flatnonzero(made.round).tolist() == planted
     assert sorted(set(made.round[planted])) == [1, 2]
 
@@ -96,15 +120,15 @@ def test_a_strong_label_without_two_humps_is_to_be_looked_at_and_nothing_goes():
 
 
 def test_with_few_labels_there_is_a_ranking_and_no_alarm():
-    labels, search = world(2, {1: (14, 0.4)})
+    labels, search = world(2, {1: (16, 0.4)})
     few = labels[labels < 4]
     made = verdict(search, few, 1, Settings())
     assert made.answer == RANKING
-    assert set(np.argsort(-made.score)[:14]) == set(range(EACH, EACH + 14))
+    assert set(np.argsort(-made.score)[:16]) == set(range(EACH, EACH + 16))
 
 
 def test_too_few_models_alarm_but_remove_nothing():
-    labels, search = world(0, {3: (14, 0.3)})
+    labels, search = world(0, {3: (16, 0.3)})
     made = verdict(search, labels, 1, Settings(), remove=False)
     assert made.answer == ALARM
     assert not made.round.any()

@@ -43,7 +43,7 @@ def test_its_files_say_the_same(poisoned, tmp_path):
     facts = json.loads((tmp_path / "scan.json").read_text())
     assert (facts["answer"], facts["label"], facts["flagged"]) == ("alarm", 3, 20)
     rows = (tmp_path / "scores.csv").read_text().splitlines()
-    assert rows[0] == "index,label,score,gain,rank,flagged,round"
+    assert rows[0] == "index,label,score,gain,rank,flagged,round,margin_sd"
     assert [int(row.split(",")[0]) for row in rows[1:] if row.split(",")[5] == "1"] == index.tolist()
     assert len((tmp_path / "kept.txt").read_text().split()) == 400 - 20
 

@@ -17,17 +17,15 @@ def planted():
     return Labelled(values, labels), poison
 
 
-def test_rows_of_an_attacked_set_count_what_is_flagged(planted, monkeypatch):
+def test_rows_of_an_attacked_set_count_what_is_flagged(planted):
     data, poison = planted
-    deviation = np.ones(400) + 0.1 * np.random.default_rng(1).random(400)
-    deviation[poison] = 2
 
     def measure(removals):
         return {
             name: {"asr": 100.0 - len(np.intersect1d(taken, poison)), "clean_accuracy": 90.0} for name, taken in removals.items()
         }
 
-    rows = {row["row"]: row for row in scanned.attacked(data, poison, deviation, measure, 7)}
+    rows = {row["row"]: row for row in scanned.attacked(data, poison, measure, 7)}
     assert rows["scan"]["alarm"] == 100
     assert rows["scan"]["right_label"] == 100
     assert rows["scan"]["asr"] == 100 - (24 - rows["scan"]["poison_left"])

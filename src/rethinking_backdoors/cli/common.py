@@ -52,6 +52,21 @@ def use_device(device: str, threads: int) -> str:
     return device
 
 
+def checked(settings: dict[str, Any]) -> dict[str, Any]:
+    """A configuration without faults, as ``config.check`` returns it, whose attacks and triggers fit its images."""
+    from rethinking_backdoors.attacks import registry, triggers
+    from rethinking_backdoors.config import check
+    from rethinking_backdoors.data import image_shape
+
+    try:
+        settings = check(settings)
+        registry.check(settings)
+        triggers.check(settings["triggers"], image_shape(settings["images"]))
+        return settings
+    except KeyError as error:
+        raise InputError(f"The configuration lacks {error.args[0]}.") from None
+
+
 def load_array(path: Path) -> np.ndarray:
     """A .npy array, memory-mapped, never unpickled."""
     try:

@@ -7,13 +7,16 @@ from typing import Annotated
 import typer
 
 from rethinking_backdoors import kernels
-from rethinking_backdoors.cli.common import one_sentence, use_device
+from rethinking_backdoors.cli.common import checked, one_sentence, use_device
 from rethinking_backdoors.errors import InputError
 
 
 def scan(
     data: Annotated[
-        Path, typer.Argument(help="a folder with a folder of images a class, .npz, .npy, or a table: .csv, .tsv, .parquet")
+        Path,
+        typer.Argument(
+            help="a folder with a folder of images a class, .npz, .npy, a table (.csv, .tsv, .parquet), a configuration (.yaml)"
+        ),
     ],
     out: Annotated[Path, typer.Option(help="the folder for report.html, scan.json, scores.csv and kept.txt")],
     label: Annotated[str | None, typer.Option(help="the column of a table that is the label")] = None,
@@ -26,7 +29,8 @@ def scan(
         Path | None, typer.Option(help="examples of the same kind that you are sure of; six times the work")
     ] = None,
     side: Annotated[int, typer.Option(min=8, help="pixels to which the shorter side of a folder's images is scaled")] = 32,
-    seed: Annotated[int, typer.Option(min=0, help="of subsets and networks")] = 0,
+    experiment: Annotated[int, typer.Option(min=0, help="of a configuration; 0 is the set that nobody attacked")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="of subsets and networks, and of a configuration's images and poison")] = 0,
 ) -> None:
     """Looks for a group of examples that act as one strong feature, as a backdoor's do.
 
@@ -43,7 +47,12 @@ def scan(
         from rethinking_backdoors.scan.scanning import scan as run
 
         use_device("cpu", 1)
-        read = labelled.read(data, label=label, labels=labels, side=side)
+        if data.suffix in (".yaml", ".yml") and data.is_file():
+            read = _configured(data, experiment, seed, label or labels)
+        elif experiment:
+            raise InputError(f"--experiment is for a configuration; {data} is none.")
+        else:
+            read = labelled.read(data, label=label, labels=labels, side=side)
         if trusted and trusted.suffix in labelled.TABLES:
             raise InputError("--trusted does not take tables: each would be standardised by itself. Give arrays, .npz.")
         trust = labelled.read(trusted, side=side) if trusted else None
@@ -58,6 +67,16 @@ def scan(
         scan_page.write(found, out / "report.html")
         for line in _lines(found, out):
             print(line)
+
+
+def _configured(path: Path, experiment: int, seed: int, labels: object):
+    """The training set of an experiment of a configuration."""
+    from rethinking_backdoors.config import load
+    from rethinking_backdoors.scan.configured import training_set
+
+    if labels:
+        raise InputError("--label and --labels are not for a configuration.")
+    return training_set(checked(load(path)), experiment, seed)
 
 
 def _say(text: str) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import typer
 
 from rethinking_backdoors import kernels
-from rethinking_backdoors.cli.common import TRAIN_ROWS, one_sentence, use_device
-from rethinking_backdoors.config import check, count_of, experiments, load
+from rethinking_backdoors.cli.common import TRAIN_ROWS, checked, one_sentence, use_device
+from rethinking_backdoors.config import count_of, experiments, load
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.experiment import Experiment
 from rethinking_backdoors.io import digest, read_json, read_npz, write_array, write_json
@@ -46,7 +46,7 @@ def train(
     Example: rethinking-backdoors train --config digits --experiment 1 --models 0:4000 --out exp1
     """
     with one_sentence():
-        deadline, settings = Deadline(until), _checked(load(config))
+        deadline, settings = Deadline(until), checked(load(config))
         kernels.restart(settings["kernels"])  # before anything is computed: the files are to be the workflow's
         chosen = experiments(settings).get(experiment)
         if chosen is None:
@@ -65,19 +65,6 @@ def train(
                 _attribute(made, a, span[1] if models else TRAK_MODELS, data, out)
                 continue
             _models(made, a, parts=(span, settings["models"]["shard"]), data=data, out=out, deadline=deadline)
-
-
-def _checked(settings: dict[str, Any]) -> dict[str, Any]:
-    from rethinking_backdoors.attacks import registry, triggers
-    from rethinking_backdoors.data import image_shape
-
-    try:
-        settings = check(settings)
-        registry.check(settings)
-        triggers.check(settings["triggers"], image_shape(settings["images"]))
-        return settings
-    except KeyError as error:
-        raise InputError(f"The configuration lacks {error.args[0]}.") from None
 
 
 def _span(models: str | None, count: int) -> tuple[int, int]:

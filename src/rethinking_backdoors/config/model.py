@@ -38,6 +38,15 @@ class Cifar10(Section):
     download: StrictBool
 
 
+class FashionMnist(Section):
+    source: Literal["fashion_mnist"]
+    train: Annotated[Count, Field(le=60_000)]
+    test: Annotated[Count, Field(le=10_000)]
+    spare: NotNegativeInteger
+    folder: Annotated[str, Field(min_length=1)]
+    download: StrictBool
+
+
 class Folder(Section):
     source: Literal["folder"]
     train: Count
@@ -207,7 +216,7 @@ class Configuration(Section):
     """One replication."""
 
     dataset: Annotated[str, Field(pattern="^[a-z0-9_]+$")]
-    images: Annotated[Digits | Cifar10 | Folder, Field(discriminator="source")]
+    images: Annotated[Digits | Cifar10 | FashionMnist | Folder, Field(discriminator="source")]
     loader: Literal["ffcv", "tensor"]
     device: Annotated[str, Field(pattern="^(cpu|cuda(:[0-9]+)?)$")]
     kernels: Literal["portable", "fastest"]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 # Classes of the data sets that are known before anything is read.
-CLASSES = {"digits": 10, "cifar10": 10}
+CLASSES = {"digits": 10, "cifar10": 10, "fashion_mnist": 10}
 # What rows of tables are called that no defense may be.
 RESERVED = ("none", "random", "true", "margin_sd", "paper", "refined")
 

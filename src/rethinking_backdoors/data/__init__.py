@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rethinking_backdoors.data import cifar10, image_folder
+from rethinking_backdoors.data import cifar10, fashion_mnist, image_folder
 from rethinking_backdoors.errors import InputError
 
 # Draws one seed's arrays from the seed's stream.
@@ -91,8 +91,8 @@ def divide(
 
 def image_shape(images: dict[str, Any]) -> tuple[int, int, int]:
     """(H, W, C) of the images that the configuration's section ``images`` names, which are not read for it."""
-    side = {"digits": 8, "cifar10": 32}.get(images["source"]) or images["side"]
-    return side, side, 1 if images["source"] == "digits" else 3
+    side = {"digits": 8, "cifar10": 32, "fashion_mnist": 28}.get(images["source"]) or images["side"]
+    return side, side, 1 if images["source"] in ("digits", "fashion_mnist") else 3
 
 
 def open_source(images: dict[str, Any]) -> tuple[Draw, dict[str, Any]]:
@@ -103,8 +103,8 @@ def open_source(images: dict[str, Any]) -> tuple[Draw, dict[str, Any]]:
         ``origin``, ``sha256``, ``official``, ``note`` (what is not official, in words; empty otherwise).
     """
     counts = {key: images[key] for key in ("train", "test", "spare") if key in images}
-    if images["source"] == "cifar10":
-        arrays, facts = cifar10.load(images["folder"], images["download"])
+    if images["source"] in (fixed := {"cifar10": cifar10, "fashion_mnist": fashion_mnist}):
+        arrays, facts = fixed[images["source"]].load(images["folder"], images["download"])
         return partial(split, arrays, **counts), facts
     if images["source"] == "folder":
         *arrays, facts = image_folder.load(images["folder"], images["side"])
@@ -114,7 +114,8 @@ def open_source(images: dict[str, Any]) -> tuple[Draw, dict[str, Any]]:
 
 def class_names(facts: dict[str, Any]) -> list[str]:
     """What the classes are called, given what ``open_source`` says of the data set."""
-    return facts.get("classes") or {"digits": [str(digit) for digit in range(10)], "cifar10": cifar10.NAMES}[facts["source"]]
+    known = {"digits": [str(digit) for digit in range(10)], "cifar10": cifar10.NAMES, "fashion_mnist": fashion_mnist.NAMES}
+    return facts.get("classes") or known[facts["source"]]
 
 
 def _digits_facts() -> dict[str, Any]:

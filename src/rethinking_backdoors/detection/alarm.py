@@ -4,12 +4,12 @@ Nothing here knows which examples are poisoned.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from rethinking_backdoors.detection.groups import Groups, otsu
-from rethinking_backdoors.detection.labels import Comparison, Settings, best_humps, compare, counted_labels
+from rethinking_backdoors.detection.labels import Comparison, Settings, best_humps, blocks, compare
 from rethinking_backdoors.detection.trusted import Distance, distance
 
 # An answer: a group to be taken out, one label that stands out and may do so by nature, or neither.
@@ -22,27 +22,33 @@ class Judgement:
 
     Attributes:
         comparison: of the labels with one another; None where there are too few. distance: from trusted sets; None without any.
-        level: what a p-value must be below.
+        levels: (L,) float64, what the p-value of each label must be below for an alarm. settings: of the comparison.
     """
 
     comparison: Comparison | None
     distance: Distance | None
-    level: float
+    levels: np.ndarray
+    settings: Settings
 
     @property
     def above(self) -> bool:
         return self.distance is not None and self.distance.above
 
     @property
+    def alarming(self) -> np.ndarray:
+        """(L,) bool, the labels that stand out and whose group stands apart within them."""
+        if self.comparison is None:
+            return np.zeros(len(self.levels), dtype=bool)
+        return (self.comparison.p < self.levels) & (self.comparison.apart >= self.settings.apart)
+
+    @property
     def alarm(self) -> bool:
-        """Above the trusted sets; without any, a group that stands out and parts its label in two as no other is parted."""
-        if self.distance is not None:
-            return self.above
-        return self.comparison is not None and max(self.comparison.p, self.comparison.p_humps) < self.level
+        """Above the trusted sets; without any, a label that stands out and is parted in two."""
+        return self.above if self.distance is not None else bool(self.alarming.any())
 
     @property
     def stands_out(self) -> bool:
-        return self.above or (self.comparison is not None and self.comparison.p < self.level)
+        return self.above or self.p < self.settings.level
 
     @property
     def cell(self) -> tuple[int, int, int]:
@@ -50,11 +56,20 @@ class Judgement:
         if self.distance is not None and (self.above or self.comparison is None):
             return self.distance.cell
         assert self.comparison is not None
-        return self.comparison.cell
+        p = self.comparison.p
+        label = int((np.where(self.alarming, p, 2) if self.alarming.any() else p).argmin())
+        fraction, size = self.comparison.cells[label]
+        return int(fraction), label, int(size)
+
+    @property
+    def apart(self) -> float | None:
+        """Share of the gains' variance between two humps, in the label of ``cell``; None where labels were not compared."""
+        return float(self.comparison.apart[self.cell[1]]) if self.comparison else None
 
     @property
     def p(self) -> float:
-        return self.comparison.p if self.comparison else 1.0
+        """Of the label that stands out most."""
+        return float(self.comparison.p.min()) if self.comparison else 1.0
 
 
 @dataclass(frozen=True)
@@ -105,7 +120,8 @@ def verdict(
 ) -> Verdict:
     """Takes the group that stands out of its label, and again, until nothing stands out.
 
-    A later round is about the same label, unless another one stands out with a p-value below the level over the number of rounds.
+    A later round is about the same label as long as it stands out, or about one that alarms at the level over the number of
+    rounds.
 
     Args:
         search: gives the groups (see ``groups.strongest``) of some examples (N,) of one label at the fraction with this index.
@@ -113,12 +129,12 @@ def verdict(
         references: the groups of trusted sets, see ``trusted.distance``.
         remove: whether an alarm removes anything (too few models are enough for an alarm, not for a cut).
     """
-    counted = counted_labels(labels, settings)
-    groups = [[search(a, np.flatnonzero(labels == label)) for label in counted] for a in range(fractions)]
+    searched = blocks(labels, settings, within=references is not None)
+    groups = [[search(a, members) for members in searched] for a in range(fractions)]
     score, number = np.full(len(labels), -np.inf), np.zeros(len(labels), dtype=np.int64)
     rounds: list[Round] = []
     first = judgement = judge(groups, settings, references, rounds)
-    while judgement.stands_out and len(rounds) < settings.rounds:
+    while (judgement.alarm if rounds else judgement.stands_out) and len(rounds) < settings.rounds:
         fraction, place, size = judgement.cell
         rounds.append(made := _round(groups[fraction][place], size, judgement))
         _rate(score, groups[fraction], settings, made)
@@ -141,12 +157,16 @@ def verdict(
 def judge(
     groups: list[list[Groups]], settings: Settings, references: list[list[list[Groups]]] | None, rounds: list[Round]
 ) -> Judgement:
-    """What stands out; after a round, another label than the last one's has to do so more."""
-    comparison = compare(groups, settings) if len(groups[0]) >= settings.labels else None
-    made = Judgement(comparison, distance(groups, references) if references else None, settings.level)
-    if rounds and made.cell[1] != rounds[-1].judgement.cell[1]:
-        return replace(made, distance=None, level=settings.level / (len(rounds) + 1))
-    return made
+    """What stands out; after a round less is asked of its label, and more of the others."""
+    labels = len(groups[0])
+    comparison = compare(groups, settings) if labels >= settings.labels else None
+    far = distance(groups, references) if references else None
+    levels = np.full(labels, settings.alarm / (len(rounds) + 1))
+    if rounds:
+        last = rounds[-1].judgement.cell[1]
+        levels[last] = settings.level
+        far = far if far and far.cell[1] == last else None
+    return Judgement(comparison, far, levels, settings)
 
 
 def _round(group: Groups, size: int, judgement: Judgement) -> Round:

@@ -28,7 +28,8 @@ class Groups:
         gain: (K, N) float64, the same of each example: mean weight from the group's other members minus mean weight from the
             label's others; mean of both directions.
         overlap: (K,) float64, the share of a group that was found on both halves.
-        humps: (K,) float64, eta: the share of the gains' variance that Otsu's threshold explains.
+        humps: (K,) float64, eta: the share of the gains' variance that Otsu's threshold explains. above: (K,) int64, how many
+            gains lie above it.
         sets: (2, K, N) bool, the groups.
     """
 
@@ -38,6 +39,7 @@ class Groups:
     gain: np.ndarray
     overlap: np.ndarray
     humps: np.ndarray
+    above: np.ndarray
     sets: np.ndarray
 
 
@@ -70,7 +72,12 @@ def strongest(
     crossed = [judge(weights, found) for weights, found in zip(reversed(halves), sets, strict=True)]
     strength, gain = (np.mean(values, axis=0) for values in zip(*crossed, strict=True))
     overlap = (sets[0] & sets[1]).sum(1) / np.array(sizes)
-    return Groups(members, np.array(sizes), strength, gain, overlap, np.array([otsu(row)[0] for row in gain]), sets)
+    cuts = [otsu(row) for row in gain]
+    humps, above = (
+        np.array([share for share, _ in cuts]),
+        np.array([(row > cut).sum() for row, (_, cut) in zip(gain, cuts, strict=True)]),
+    )
+    return Groups(members, np.array(sizes), strength, gain, overlap, humps, above, sets)
 
 
 def judge(weights: np.ndarray, sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

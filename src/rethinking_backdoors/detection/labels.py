@@ -2,7 +2,8 @@
 
 A group of examples that act as one feature lifts one another's margins. Every label has such groups, natural ones: their strength
 is no chance. A planted feature is stronger than what the other labels have (G), and its members are a class of their own, so
-that the gains within the label have two humps (E).
+that the gains within the label have two humps (E). On sets that nobody attacked one label may have the strongest group and
+another one the clearest humps; a planted group has both. So both are combined label by label.
 """
 
 from dataclasses import dataclass
@@ -11,24 +12,33 @@ import numpy as np
 from scipy import stats
 
 from rethinking_backdoors.detection.groups import Groups
+from rethinking_backdoors.errors import InputError
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How labels are compared; chosen on digits (seeds 100 to 102), see docs/scan.md.
+    """How labels are compared; chosen on seeds and draws that are not reported, see docs/scan.md.
 
     Attributes:
-        level: an alarm's p-value is below it. spread: the least standard deviation of the other labels that is believed, in units
-            of their mean for G, of the logit for E. overlap: share of a group that both halves must find for its humps to count.
-        smallest: labels with fewer examples are left out. labels: with fewer
-            labels nothing can be compared. rounds: how often at most a group is taken out. start: size of the smallest group.
+        level: with a p-value below it a label stands out. alarm: for an alarm it is below this. apart: for an alarm the humps
+            explain at least this share of the gains' variance.
+        spread: the least standard deviation of the other labels that is believed, in units of their mean for G, of the logit
+            for E. overlap: share of a group that both halves must find for its humps to count. members: how many examples the
+            upper hump has at least (small natural cliques, such as images that are nearly the same, are common).
+        smallest: labels with fewer examples are left out. labels: with fewer labels nothing can be compared, and everything is
+            searched at once, if that is no more than ``whole`` examples.
+        rounds: how often at most a group is taken out. start: size of the smallest group.
     """
 
     level: float = 0.05
+    alarm: float = 0.01
+    apart: float = 0.925
     spread: float = 0.2
     overlap: float = 0.5
+    members: int = 15
     smallest: int = 20
     labels: int = 5
+    whole: int = 12_000
     rounds: int = 8
     start: int = 10
 
@@ -38,30 +48,38 @@ class Comparison:
     """How far each label stands out from the others.
 
     Attributes:
-        g: (A, L, K) float64, of A subset fractions, L labels and K sizes. e: (A, L) float64. cell: indices (a, l, k) of the group
-            of the largest G or E, whichever alarms more. p: twice the smaller of p_g and p_e, at most 1.
+        g: (A, L, K) float64, of A subset fractions, L labels and K sizes. e: (A, L) float64.
+        p: (L,) float64, of G and E together. apart: (L,) float64, the largest share of the gains' variance between two humps; 0
+            where both halves found no group. cells: (L, 2) int64, the fraction and the size, as indices, where that is.
     """
 
     g: np.ndarray
     e: np.ndarray
-    p_g: float
-    p_e: float
-    cell: tuple[int, int, int]
-
-    @property
-    def p(self) -> float:
-        return min(1.0, 2 * min(self.p_g, self.p_e))
-
-    @property
-    def p_humps(self) -> float:
-        """Of the humps of this group's label and fraction alone, by t, whatever else was looked at."""
-        fraction, label, _ = self.cell
-        return float(stats.t.sf(self.e[fraction, label], self.e.shape[1] - 2))
+    p: np.ndarray
+    apart: np.ndarray
+    cells: np.ndarray
 
 
 def counted_labels(labels: np.ndarray, settings: Settings) -> list[int]:
     """The labels with enough examples."""
     return [int(label) for label in np.unique(labels) if (labels == label).sum() >= settings.smallest]
+
+
+def blocks(labels: np.ndarray, settings: Settings, *, within: bool = False) -> list[np.ndarray]:
+    """What is searched: the examples (N,) of each label that has enough of them; all at once where labels are too few.
+
+    Args:
+        within: by label even then (trusted sets have something to compare a single label with).
+
+    Raises:
+        InputError: no label has enough, and all are too many.
+    """
+    counted = counted_labels(labels, settings)
+    if not counted and len(labels) > settings.whole:
+        raise InputError(f"No label has {settings.smallest} examples, and {len(labels)} are too many to search at once.")
+    if within or len(counted) >= settings.labels or len(labels) > settings.whole:
+        return [np.flatnonzero(labels == label) for label in counted]
+    return [np.arange(len(labels))]
 
 
 def compare(groups: list[list[Groups]], settings: Settings) -> Comparison:
@@ -70,9 +88,10 @@ def compare(groups: list[list[Groups]], settings: Settings) -> Comparison:
     Args:
         groups: for each of A fractions, of each of L labels.
 
-    G is the distance of F from its mean over the other labels in their standard deviations, as a new observation of theirs; p_g
-    is that of the largest G by t with L - 2 degrees of freedom, times the number of labels, sizes and fractions. E is the same of
-    the logit of the humps, over sizes whose group both halves found.
+    G is the distance of F from its mean over the other labels in their standard deviations, as a new observation of theirs; E is
+    the same of the logit of the humps, over sizes whose group both halves found. A label's p-value of either is that of its
+    largest by t with L - 2 degrees of freedom, times the number of sizes and fractions; both are joined as Fisher does (1932),
+    and that is multiplied by the number of labels.
     """
     fractions, labels = len(groups), len(groups[0])
     sizes = max(len(group.sizes) for row in groups for group in row)
@@ -82,13 +101,18 @@ def compare(groups: list[list[Groups]], settings: Settings) -> Comparison:
     g = _outlying(np.array(strength), settings.spread, relative=True)
     e = _outlying(np.log(humps[..., 0] / (1 - humps[..., 0])), settings.spread)
     e[humps[..., 2] == 0] = -np.inf
-    p_g = float(min(1, labels * sizes * fractions * stats.t.sf(g.max(), labels - 2)))
-    p_e = float(min(1, labels * fractions * stats.t.sf(e.max(), labels - 2)))
-    if p_e < p_g:
-        a, label = (int(at) for at in np.unravel_index(e.argmax(), e.shape))
-        return Comparison(g, e, p_g, p_e, (a, label, int(humps[a, label, 1])))
-    a, label, size = (int(at) for at in np.unravel_index(g.argmax(), g.shape))
-    return Comparison(g, e, p_g, p_e, (a, label, min(size, len(groups[a][label].sizes) - 1)))
+    p_g = np.minimum(1, sizes * fractions * stats.t.sf(g.max((0, 2)), labels - 2))
+    p_e = np.minimum(1, fractions * stats.t.sf(e.max(0), labels - 2))
+    apart = np.where(humps[..., 2] > 0, humps[..., 0], 0)
+    best = apart.argmax(0)
+    cells = np.stack([best, humps[best, np.arange(labels), 1].astype(np.int64)], axis=1)
+    return Comparison(g, e, np.minimum(1, labels * fisher(p_g, p_e)), apart.max(0), cells)
+
+
+def fisher(*p: np.ndarray) -> np.ndarray:
+    """The p-value of several independent ones (Fisher 1932), element by element."""
+    joined = -2 * np.sum(np.log(np.maximum(p, 1e-300)), axis=0)
+    return stats.chi2.sf(joined, 2 * len(p))
 
 
 def _outlying(values: np.ndarray, least: float, relative: bool = False) -> np.ndarray:
@@ -109,10 +133,12 @@ def _outlying(values: np.ndarray, least: float, relative: bool = False) -> np.nd
 def best_humps(group: Groups, settings: Settings) -> tuple[float, int, bool]:
     """The largest share of the gains' variance between two humps, at which size, and whether any size counts.
 
-    Only sizes count whose group was found on both halves; without any the largest share of all stands in, so that it is not
-    smaller for the comparison of the others.
+    Only sizes count whose group was found on both halves and whose upper hump has enough members; without any the largest share
+    of those with enough members stands in, or of all, so that it is not smaller for the comparison of the others.
     """
-    counts = group.overlap >= settings.overlap
-    shares = np.where(counts, group.humps, -1) if counts.any() else group.humps
+    enough = group.above >= settings.members
+    counts = enough & (group.overlap >= settings.overlap)
+    usable = next((part for part in (counts, enough) if part.any()), np.ones_like(counts))
+    shares = np.where(usable, group.humps, -1)
     best = int(shares.argmax())
     return float(np.clip(shares[best], 1e-6, 1 - 1e-6)), best, bool(counts.any())

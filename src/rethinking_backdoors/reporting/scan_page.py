@@ -44,7 +44,8 @@ def page(scan: Scan) -> str:
     ranked = np.argsort(scan.rank)[:SHEET]
     top = [_example(scan, i) for i in ranked] if not scan.verdict.rounds else []
     models = list(zip(scan.plan.fractions, scan.plan.counts(scan.units), strict=True))
-    return render("scan.html", scan=scan, models=models, strip=strip, pictures=pictures, top=top, name=_name(scan), **found)
+    found |= {"models": models, "strip": strip, "pictures": pictures, "top": top}
+    return render("scan.html", scan=scan, name=_name(scan), settings=Settings(), **found)
 
 
 def _name(scan: Scan) -> str:

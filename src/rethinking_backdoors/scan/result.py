@@ -11,7 +11,7 @@ from rethinking_backdoors.data.labelled import Labelled
 from rethinking_backdoors.detection import alarm
 from rethinking_backdoors.detection.scores import ranking
 from rethinking_backdoors.io import write_json, write_text
-from rethinking_backdoors.margins.arrays import Margins
+from rethinking_backdoors.margins.arrays import Margins, moments
 from rethinking_backdoors.scan import models
 from rethinking_backdoors.scan import plan as planning
 from rethinking_backdoors.scan.evidence import Evidence, evidence
@@ -26,17 +26,20 @@ class Scan:
     Attributes:
         answer: "alarm": a group acts as one strong feature, as no other label has one (or no trusted set); "look": one label
             stands out, perhaps by nature; "nothing stands out"; "ranking only": too few labels to compare.
-        p_value: None where labels could not be compared. z: the distance from trusted sets, None without them.
+        p_value: of the label that stands out most; None where labels could not be compared. apart: the share of the variance of
+            its examples' gains that lies between two humps; None likewise. z: the distance from trusted sets, None without them.
         label: where the first group is, alpha: at which fraction it stood out, size: of the group with what later rounds found in
             its label; None without one. members: (g,) int64, that group.
         score: (n,) float64, how much more an example gains from the group of its label than from the label; rank: (n,) int64 from
             1 on; flagged: (n,) bool, to be removed; round: (n,) int64, 0 where it is not.
+        spread: (n,) float64, standard deviation of an example's margin over the models on the largest subsets: a plain baseline.
         verdict, recipe, plan, evidence: how it came to that; recipe is None where the user trained, evidence without a group.
         data: what was scanned. units: of models that were used. seconds: in all. settings: what was asked for.
     """
 
     answer: str
     p_value: float | None
+    apart: float | None
     z: float | None
     label: int | None
     alpha: float | None
@@ -46,6 +49,7 @@ class Scan:
     rank: np.ndarray
     flagged: np.ndarray
     round: np.ndarray
+    spread: np.ndarray
     verdict: alarm.Verdict
     recipe: Recipe | None
     plan: planning.Plan
@@ -90,11 +94,13 @@ def result(
     return Scan(
         answer=_answer(made, verdict),
         p_value=first.p if first.comparison else None,
+        apart=first.apart,
         z=float(first.distance.z[first.distance.cell]) if first.distance else None,
         score=verdict.score,
         rank=rank,
         flagged=verdict.round > 0,
         round=verdict.round,
+        spread=moments(Margins(models.read(made.works[0], plan.fractions[0], plan.counts(units[0])[0])[1]))[1],
         verdict=verdict,
         recipe=made.recipe,
         plan=plan,
@@ -116,10 +122,10 @@ def write(scan: Scan, folder: str | Path) -> None:
     """Writes scan.json, scores.csv and kept.txt."""
     folder = Path(folder)
     files = scan.data.files or [""] * len(scan.score)
-    head = "index,label,score,gain,rank,flagged,round" + (",file" if scan.data.files else "")
+    head = "index,label,score,gain,rank,flagged,round,margin_sd" + (",file" if scan.data.files else "")
     scores = _within(scan)
     lines = [
-        f"{i},{scan.data.labels[i]},{scores[i]:.6g},{scan.score[i]:.6g},{scan.rank[i]},{int(scan.flagged[i])},{scan.round[i]}"
+        f"{i},{scan.data.labels[i]},{scores[i]:.6g},{scan.score[i]:.6g},{scan.rank[i]},{int(scan.flagged[i])},{scan.round[i]},{scan.spread[i]:.6g}"
         + (f',"{files[i]}"' if scan.data.files else "")
         for i in range(len(files))
     ]
@@ -133,6 +139,7 @@ def write(scan: Scan, folder: str | Path) -> None:
         "answer": scan.answer,
         "alarm": scan.alarm,
         "p_value": scan.p_value,
+        "apart": scan.apart,
         "z": scan.z,
         "label": scan.label,
         "class": scan.data.class_name(scan.label) if scan.label is not None else None,

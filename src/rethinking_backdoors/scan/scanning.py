@@ -13,7 +13,6 @@ import numpy as np
 from rethinking_backdoors.data.labelled import Labelled, images_or_features
 from rethinking_backdoors.detection import alarm
 from rethinking_backdoors.detection.groups import Groups
-from rethinking_backdoors.detection.labels import counted_labels
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import digest, digest_arrays, read_json, write_json
 from rethinking_backdoors.margins.arrays import Margins
@@ -21,8 +20,8 @@ from rethinking_backdoors.scan import models, sets, timing
 from rethinking_backdoors.scan import plan as planning
 from rethinking_backdoors.scan.result import Scan, result
 
-# A p-value outside of these needs no more models.
-_CLEAR = (0.005, 0.5)
+# Outside of these a p-value needs no more models: an alarm is sure below the one, and hardly ever comes about above the other.
+_CLEAR = (0.0005, 0.1)
 Say = Callable[[str], object]
 
 
@@ -128,12 +127,12 @@ def trained(made: sets.Sets, plan: planning.Plan, look: int) -> int:
 
 
 def groups_of(made: sets.Sets, plan: planning.Plan, look: int, number: int) -> list[list[Groups]]:
-    """The strongest groups of one set, for each fraction of each label of the data that has enough examples."""
-    labels, found = made.parts[number].labels, []
+    """The strongest groups of one set, for each fraction of each of the blocks that are searched."""
+    found = []
     for fraction, count in zip(plan.fractions, plan.counts(look), strict=True):
         masks, rows = models.read(made.works[number], fraction, count)
-        margins, counted = Margins(rows), counted_labels(made.parts[0].labels, made.settings)
-        found.append([made.search(masks, margins, np.flatnonzero(labels == label)) for label in counted])
+        margins = Margins(rows)
+        found.append([made.search(masks, margins, members) for members in made.blocks(number)])
     return found
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from rethinking_backdoors.data.labelled import Labelled
 from rethinking_backdoors.detection import groups
-from rethinking_backdoors.detection.labels import Settings
+from rethinking_backdoors.detection.labels import Settings, blocks
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import digest_arrays
 from rethinking_backdoors.margins.arrays import Margins, Masks
@@ -34,6 +34,10 @@ class Sets:
     recipe: inputs.Recipe | None
     settings: Settings
     seed: int
+
+    def blocks(self, number: int = 0) -> list[np.ndarray]:
+        """What of a set is searched, by label or everything."""
+        return blocks(self.parts[number].labels, self.settings, within=len(self.parts) > 1)
 
     def search(self, masks: Masks, margins: Margins, members: np.ndarray) -> groups.Groups:
         """The strongest groups of some examples of one label."""

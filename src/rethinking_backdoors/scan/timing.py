@@ -24,14 +24,15 @@ def plan(made: Sets, left_s: float, threads: int) -> planning.Plan:
     counts = [planning.models_of(1000, fraction, epochs) / 1000 for fraction in fractions]
     each = [_timed(work, labels, fraction) for fraction in fractions]
     _, rows, chosen = each[0]
-    largest = np.flatnonzero(labels == np.bincount(labels).argmax())
+    blocks = made.blocks()
+    largest = max(blocks, key=len)
     noise = planning.noise_of(chosen[:, largest], rows[:, largest], generator(made.seed, "noise"))
     both = np.concatenate([chosen, ~chosen]), Margins(np.concatenate([rows, -rows]))
     made.search(*both, largest[:20])  # compiled functions are loaded
     start = time.perf_counter()
     made.search(*both, largest)
     # The search of few models takes as long as that of many; the fit of many about as long again.
-    analysis = 2 * (time.perf_counter() - start) * len(np.unique(labels)) * len(fractions) * len(made.works)
+    analysis = 2 * (time.perf_counter() - start) * len(blocks) * len(fractions) * len(made.works)
     unit = sum(seconds * count for (seconds, _, _), count in zip(each, counts, strict=True)) * len(made.works)
     already = min(
         models.there(work, fraction, planning.LOOKS[-1] * 100) / count

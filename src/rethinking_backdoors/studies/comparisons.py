@@ -110,6 +110,7 @@ MEASURED = [
     "alarm",
     "look",
     "p_value",
+    "apart",
     "right_label",
     "flagged",
     "clean_flagged",

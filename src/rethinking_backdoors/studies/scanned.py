@@ -18,14 +18,14 @@ Row = dict[str, Any]
 Measure = Callable[[dict[str, np.ndarray]], dict[str, dict[str, float]]]
 
 
-def attacked(data: Labelled, poison: np.ndarray, deviation: np.ndarray, measure: Measure, root: int) -> Iterator[Row]:
+def attacked(data: Labelled, poison: np.ndarray, measure: Measure, root: int) -> Iterator[Row]:
     """Rows of the scan, and of Otsu's cut of the margins' standard deviation within each label, on one poisoned set.
 
     Args:
-        poison: (p,) the poisoned examples. deviation: (n,), of each example's margin over the experiment's own models.
+        poison: (p,) the poisoned examples.
     """
     found = scan(data, units=UNITS, threads=1, seed=root % 2**31)
-    removals = {"scan": np.flatnonzero(found.flagged), "margin_sd, Otsu": by_spread(data.labels, deviation)}
+    removals = {"scan": np.flatnonzero(found.flagged), "margin_sd, Otsu": by_spread(data.labels, found.spread)}
     after, target = measure(removals), np.unique(data.labels[poison])
     answers = {"scan": answered(found) | {"right_label": 100.0 * (found.label in target)}}
     for name, removed in removals.items():
@@ -39,12 +39,18 @@ def unattacked(data: Labelled, root: int) -> Iterator[Row]:
     for name, made in strange(data, generator(root, "strange sets")).items():
         found = scan(made, units=UNITS, threads=1, seed=root % 2**31)
         yield {"row": f"nobody attacked: {name}"} | answered(found) | {"flagged": int(found.flagged.sum())}
+        yield {"row": f"margin_sd, Otsu, nobody attacked: {name}", "flagged": len(by_spread(made.labels, found.spread))}
 
 
 def answered(found: Any) -> Row:
     """The answer as percentages of one set."""
     p = found.p_value if found.p_value is not None else 1.0
-    return {"alarm": 100.0 * found.alarm, "look": 100.0 * (found.answer == alarm.LOOK), "p_value": p}
+    return {
+        "alarm": 100.0 * found.alarm,
+        "look": 100.0 * (found.answer == alarm.LOOK),
+        "p_value": p,
+        "apart": 100 * (found.apart or 0),
+    }
 
 
 def by_spread(labels: np.ndarray, deviation: np.ndarray) -> np.ndarray:
