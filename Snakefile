@@ -22,8 +22,9 @@ from rethinking_backdoors.config import (
     attacked,
     check,
     count_of,
-    experiments,
     detectors_of,
+    experiments,
+    first_of,
     suspected,
     tabled,
     target_class,
@@ -68,6 +69,8 @@ DEFENSES = ["none", *YARDSTICKS[:2], *BASELINES, *YARDSTICKS[2:], *DETECTORS]
 SUSPICIOUS = [*BASELINES, *YARDSTICKS]
 COMPARISONS = config.get("comparisons", {})
 STUDIES = [name for name in ("control", "lasso", "convergence", "laws") if name in COMPARISONS]
+# Tables of what the scan answers, and the experiments they need: all; the first plain attack of either kind.
+SCANNED = {"scan": EXPERIMENTS, "scan_power": first_of(EXPERIMENTS, "dirty_label", "clean_label")}
 TABLES = ["table1", "table2", "table3", "table4", "table6", "defenses"]
 
 
@@ -87,6 +90,7 @@ include: "rules/detect.smk"
 include: "rules/defend.smk"
 include: "rules/evaluate.smk"
 include: "rules/studies.smk"
+include: "rules/scan.smk"
 include: "rules/report.smk"
 
 

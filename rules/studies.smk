@@ -50,54 +50,6 @@ rule comparison_table:
         "../scripts/comparison_table.py"
 
 
-rule scan:
-    """The scan of a data set of unknown origin, on every experiment's training set and on sets that nobody attacked; on request."""
-    input:
-        poison=rules.poison.output.poison,
-        images=rules.images.output.images,
-        features=FITTED,
-    output:
-        "results/{dataset}/scan/exp{experiment}-seed{seed}.csv",
-    log:
-        "results/{dataset}/logs/scan/exp{experiment}-seed{seed}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/scan/exp{experiment}-seed{seed}.tsv"
-    conda:
-        "../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=240,
-    params:
-        attack=lambda w: attack_of(config, int(w.experiment)),
-        training=lambda w: training_of(config, int(w.experiment)),
-        features=config.get("features"),
-        models=config["deployed"]["models"],
-    script:
-        "../scripts/scan.py"
-
-
-rule scan_table:
-    """What the scan answers: alarms, what is flagged, and what an attack does after it."""
-    input:
-        lambda w: planned(rules.scan.output, EXPERIMENTS),
-    output:
-        table="results/{dataset}/tables/scan.csv",
-        seeds="results/{dataset}/tables/scan_seeds.csv",
-    log:
-        "results/{dataset}/logs/scan_table/all.log",
-    benchmark:
-        "results/{dataset}/benchmarks/scan_table/all.tsv"
-    conda:
-        "../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    script:
-        "../scripts/comparison_table.py"
-
-
 # Figure 2 (paper, section 2.1): what a plausible object and a piece of a natural image move, and whether detection flags the object.
 # The images with the object, their models, datamodels and scores are made by the rules of every other experiment.
 rule plausible:

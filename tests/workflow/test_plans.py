@@ -200,7 +200,7 @@ def test_scripts_fit_on_the_configured_device(tmp_path, name, monkeypatch):
 
 def test_a_scan_is_planned_for_every_set_and_nothing_else_is_made_for_it(tmp_path):
     jobs = planned(tmp_path, RESULTS / "tables/scan.csv")
-    assert set(jobs) == {"images", "adversary", "poison", "train", "scan", "scan_table"}
+    assert set(jobs) == {"images", "adversary", "poison", "scan", "scan_table"}
 
 
 def test_an_experiment_that_is_not_configured_is_no_file_that_can_be_made(tmp_path):

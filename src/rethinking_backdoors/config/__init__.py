@@ -15,6 +15,7 @@ __all__ = [
     "describe",
     "detectors_of",
     "experiments",
+    "first_of",
     "load",
     "suspected",
     "tabled",
@@ -27,6 +28,12 @@ def experiments(config: dict[str, Any]) -> dict[int, dict[str, Any]]:
     """The experiments by their number; with a key ``only`` those that it lists."""
     everyone = {experiment["experiment"]: experiment for experiment in config["experiments"]}
     return {number: everyone[number] for number in config.get("only", everyone)}
+
+
+def first_of(experiments: dict[int, dict[str, Any]], *attacks: str) -> list[int]:
+    """The first experiment of each of the attacks that are made in any."""
+    numbers = [[number for number, line in experiments.items() if line["attack"] == attack] for attack in attacks]
+    return [found[0] for found in numbers if found]
 
 
 def tabled(config: dict[str, Any]) -> dict[int, dict[str, Any]]:

@@ -20,8 +20,8 @@ class Settings:
     """How labels are compared; chosen on seeds and draws that are not reported, see docs/scan.md.
 
     Attributes:
-        level: with a p-value below it a label stands out. alarm: for an alarm it is below this. apart: for an alarm the humps
-            explain at least this share of the gains' variance.
+        level: with a p-value below it a label stands out. alarm, apart: for an alarm it is below the one, and the humps explain
+            at least the other of the gains' variance.
         spread: the least standard deviation of the other labels that is believed, in units of their mean for G, of the logit
             for E. overlap: share of a group that both halves must find for its humps to count. members: how many examples the
             upper hump has at least (small natural cliques, such as images that are nearly the same, are common).

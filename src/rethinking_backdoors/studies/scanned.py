@@ -1,5 +1,6 @@
 """What a scan answers where the truth is known: attacked sets, and sets that nobody attacked, ordinary and strange ones."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ from rethinking_backdoors.seeds import generator
 
 # Units of models a fraction; fixed, so that answers do not hang on this machine's speed.
 UNITS = 1000
+# How many examples are poisoned, and how many units of models are spent, where it is asked what is still found.
+COUNTS, SPENT = (5, 10, 15, 20, 30, 45), (250, 500, 1000)
 Row = dict[str, Any]
 # Maps what each row removes to accuracies and attack success after retraining, see ``evaluation.retraining``.
 Measure = Callable[[dict[str, np.ndarray]], dict[str, dict[str, float]]]
@@ -40,6 +43,24 @@ def unattacked(data: Labelled, root: int) -> Iterator[Row]:
         found = scan(made, units=UNITS, threads=1, seed=root % 2**31)
         yield {"row": f"nobody attacked: {name}"} | answered(found) | {"flagged": int(found.flagged.sum())}
         yield {"row": f"margin_sd, Otsu, nobody attacked: {name}", "flagged": len(by_spread(made.labels, found.spread))}
+
+
+def power(poisoned: Callable[[int], tuple[Labelled, np.ndarray]], root: int) -> Iterator[Row]:
+    """What is found of fewer and more poisoned examples, and with fewer and more models.
+
+    Args:
+        poisoned: makes the set with so many poisoned examples, and says which (p,) they are.
+    """
+    for count in COUNTS:
+        data, poison = poisoned(count)
+        with tempfile.TemporaryDirectory() as folder:  # the models of the smaller numbers are among those of the larger
+            for units in SPENT:
+                found = scan(data, units=units, threads=1, seed=root % 2**31, out=folder)
+                right = 100.0 * (found.alarm and found.label in data.labels[poison])
+                # Few models flag nothing: the first group is what would be.
+                hit = len(np.intersect1d(found.members, poison)) if right else 0
+                row = {"poisoned": count, "units": units} | answered(found) | {"right_label": right}
+                yield row | {"poison_left": count - hit, "clean_flagged": len(found.members) - hit if right else 0}
 
 
 def answered(found: Any) -> Row:

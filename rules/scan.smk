@@ -1,0 +1,71 @@
+# What the scan answers where the truth is known (docs/scan.md); on request.
+rule scan:
+    """The scan of an experiment's training set; of experiment 0 also of strange sets that nobody attacked."""
+    input:
+        poison=rules.poison.output.poison,
+        images=rules.images.output.images,
+        features=FITTED,
+    output:
+        "results/{dataset}/scan/exp{experiment}-seed{seed}.csv",
+    log:
+        "results/{dataset}/logs/scan/exp{experiment}-seed{seed}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/scan/exp{experiment}-seed{seed}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        attack=lambda w: attack_of(config, int(w.experiment)),
+        training=lambda w: training_of(config, int(w.experiment)),
+        features=config.get("features"),
+        models=config["deployed"]["models"],
+    script:
+        "../scripts/scan.py"
+
+
+rule scan_power:
+    """The scan of an experiment with fewer and more poisoned examples, and with fewer and more models."""
+    input:
+        images=rules.images.output.images,
+    output:
+        "results/{dataset}/scan_power/exp{experiment}-seed{seed}.csv",
+    log:
+        "results/{dataset}/logs/scan_power/exp{experiment}-seed{seed}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/scan_power/exp{experiment}-seed{seed}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        attack=lambda w: attack_of(config, int(w.experiment)),
+    script:
+        "../scripts/scan_power.py"
+
+
+rule scan_table:
+    """The answers of all seeds: alarms, what is flagged, and what an attack does after it."""
+    input:
+        lambda w: planned(getattr(rules, w.scanned).output, SCANNED[w.scanned]),
+    output:
+        table="results/{dataset}/tables/{scanned}.csv",
+        seeds="results/{dataset}/tables/{scanned}_seeds.csv",
+    log:
+        "results/{dataset}/logs/scan_table/{scanned}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/scan_table/{scanned}.tsv"
+    wildcard_constraints:
+        scanned="|".join(SCANNED),
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    script:
+        "../scripts/comparison_table.py"
