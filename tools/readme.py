@@ -107,6 +107,10 @@ class Reference:
         """A column of the cost, summed."""
         return pd.read_csv(self.place / "cost.csv")[column].sum()
 
+    def most(self, column: str) -> float:
+        """The largest of a column of the cost."""
+        return pd.read_csv(self.place / "cost.csv")[column].max()
+
     def section(self, kind: str) -> str:
         """The table of one section of the summary."""
         section = (self.place / "summary.md").read_text(encoding="utf-8").split(f"## {SECTIONS[kind]}\n")[1].split("\n## ")[0]
@@ -118,6 +122,13 @@ def replicated(datasets: list[str]) -> str:
     read = {name: Reference(name) for name in datasets}
     verification = {name: pd.read_csv(reference.place / "verification.csv") for name, reference in read.items()}
     return scorecard({name: reference.claims for name, reference in read.items()}, verification)
+
+
+def scanned(attacked: bool, dataset: str = "all") -> Any:
+    """What the scan answered on all sets of a data set: the line of summary.csv."""
+    lines = read(ROOT / "results/reference/scan/summary.csv")
+    (line,) = lines[(lines["attacked"] == attacked) & (lines["dataset"] == dataset) & (lines["kind"] == "all")].itertuples()
+    return line
 
 
 def span(values: pd.Series, digits: int = 0) -> str:
@@ -137,7 +148,8 @@ def pages() -> dict[Path, str]:
         loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
     )
     environment.filters |= {"span": span, "grid": grid, "series": series, "r": lambda value, digits=0: f"{value:.{digits}f}"}
-    names = {"digits": Reference("digits"), "mini": Reference("cifar10_mini"), "replicated": replicated}
+    names = {"digits": Reference("digits"), "mini": Reference("cifar10_mini"), "replicated": replicated, "scanned": scanned}
+    names["scanned_data"] = [x for x in read(ROOT / "results/reference/scan/summary.csv")["dataset"].unique() if x != "all"]
     return {
         (ROOT if path.stem == "README" else ROOT / "docs") / path.name: environment.get_template(path.name).render(names)
         for path in sorted(TEMPLATES.glob("*.md"))

@@ -132,6 +132,7 @@ def test_the_seconds_of_a_job_are_those_of_all_its_runs(tmp_path, monkeypatch):
         assert writer.done == first
         clock[0] += seconds
         writer.append(first, np.ones((4, 30)))
+        writer.close()
     assert writer.seconds == 12
 
 
@@ -192,6 +193,7 @@ def test_a_partial_file_of_other_settings_is_thrown_away(data, tmp_path, monkeyp
     expected = shard(data, tmp_path / "expected.npy", (0, 8))
     writer = store.ShardWriter(tmp_path / "a.npy", 8, 30, {"root": "another"})
     writer.append(0, np.ones((4, 30)))
+    writer.close()
     assert (shard(data, tmp_path / "a.npy", (0, 8)) == expected).all()
 
 

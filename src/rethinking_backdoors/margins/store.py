@@ -1,11 +1,14 @@
 """The margins store: one file a shard of models, appended to block by block, complete or absent."""
 
+import fcntl
 import os
+import socket
 import time
+import zlib
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -23,11 +26,15 @@ _SHARED = ("root", "alpha", "settings", "data")
 class ShardWriter:
     """Collects the margins of one shard's models; what a killed job had written is taken up again.
 
-    Rows go to ``<path>.partial``; a fingerprint of its settings lies beside it, so that rows of other settings are never mixed
-    in, with the seconds that the rows took. ``finish`` makes the final file, which therefore appears only complete.
+    Rows go to ``<path>.partial``, which one process at a time holds locked. Beside it lie a fingerprint of its settings, so that
+    rows of other settings are never mixed in, how many rows are sure, and their checksum: rows that do not fit are made again.
+    ``finish`` makes the final file, which therefore appears only complete.
 
     Attributes:
-        seconds: of work from the writer's making to its last row, earlier runs included.
+        done: how many models' rows are safely stored. seconds: of work up to the last row, earlier runs included.
+
+    Raises:
+        InputError: another process writes this shard.
     """
 
     def __init__(self, path: str | Path, models: int, n: int, settings: dict[str, Any]):
@@ -35,25 +42,36 @@ class ShardWriter:
         self.partial = self.path.with_suffix(".partial")
         self._tag = self.path.with_suffix(".partial.json")
         self._fingerprint, self.seconds, self._since = digest({**settings, "n": n}), 0.0, time.perf_counter()
-        tag = read_json(self._tag) if self.partial.exists() and self._tag.exists() else {}
-        if tag.get("settings") == self._fingerprint:
+        self.partial.parent.mkdir(parents=True, exist_ok=True)
+        self._file = _locked(self.partial, self._tag)
+        tag = read_json(self._tag) if self._tag.exists() else {}
+        self.done = tag.get("rows", 0) if tag.get("settings") == self._fingerprint else 0
+        self._checksum = self._read_checksum()
+        if self.done and self._checksum == tag.get("crc32"):
             self.seconds = tag["seconds"]
         else:
-            self.partial.parent.mkdir(parents=True, exist_ok=True)
-            self.partial.write_bytes(b"")
-            self._write_tag()
-
-    @property
-    def done(self) -> int:
-        """How many models' rows are safely stored (a row that was cut off does not count)."""
-        return self.partial.stat().st_size // (2 * self.n)
+            self.done = self._checksum = 0
+        self._write_tag()
 
     def append(self, first: int, rows: np.ndarray) -> None:
-        """Stores rows (models, n), the first of which is the shard's model number ``first``; later rows are overwritten."""
-        with open(self.partial, "r+b") as file:
-            file.truncate(first * 2 * self.n)
-            file.seek(0, os.SEEK_END)
-            file.write(np.ascontiguousarray(rows[: self.models - first], dtype=np.float16).tobytes())
+        """Stores rows (models, n), the first of which is the shard's model number ``first``; later rows are overwritten.
+
+        Raises:
+            ValueError: rows before the first are missing.
+        """
+        if first > self.done:
+            raise ValueError(f"{self.partial} has {self.done} rows: row {first} would leave a gap.")
+        if first < self.done:
+            self.done = first
+            self._checksum = self._read_checksum()
+        block = np.ascontiguousarray(rows[: self.models - first], dtype=np.float16).tobytes()
+        self._file.truncate(self._bytes)
+        self._file.seek(self._bytes)
+        self._file.write(block)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self.done += len(block) // (2 * self.n)
+        self._checksum = zlib.crc32(block, self._checksum)
         now = time.perf_counter()
         self.seconds, self._since = self.seconds + now - self._since, now
         self._write_tag()
@@ -76,13 +94,55 @@ class ShardWriter:
         if len(rows):
             with atomic(path) as temporary, open(temporary, "wb") as file:
                 np.save(file, rows)
+                file.flush()
+                os.fsync(file.fileno())
             write_manifest(path, {"models": [first, end], "diverged": diverged, **manifest})
         self.partial.unlink()
         self._tag.unlink()
+        self.close()
         return end
 
+    def close(self) -> None:
+        """Lets another process write the shard."""
+        self._file.close()
+
+    @property
+    def _bytes(self) -> int:
+        return 2 * self.n * self.done
+
+    def _read_checksum(self) -> int | None:
+        """Of the first ``done`` rows; None where there are fewer."""
+        self._file.seek(0)
+        found, left = 0, self._bytes
+        while left:
+            block = self._file.read(min(left, 1 << 24))
+            if not block:
+                return None
+            found, left = zlib.crc32(block, found), left - len(block)
+        return found
+
     def _write_tag(self) -> None:
-        write_json(self._tag, {"settings": self._fingerprint, "seconds": self.seconds})
+        known = {"settings": self._fingerprint, "seconds": self.seconds, "rows": self.done, "crc32": self._checksum}
+        write_json(self._tag, {**known, "host": socket.gethostname(), "process": os.getpid()})
+
+
+def _locked(path: Path, tag: Path) -> IO[bytes]:
+    """A file, open and locked for this process; the lock ends with the process, however that ends."""
+    while True:
+        file = open(path, "a+b")  # noqa: SIM115 - it stays open as long as its writer
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            owner = read_json(tag) if tag.exists() else {}
+            who = f"process {owner['process']} on {owner['host']}" if "process" in owner else "another process"
+            raise InputError(f"{path} is being written by {who}: wait until it ends, or end it.") from None
+        except OSError:  # a file system without locks
+            return file
+        # Its last writer may have finished, and removed it, since it was opened.
+        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            return file
+        file.close()
 
 
 def shard_name(models: tuple[int, int], size: int | None = None) -> str:

@@ -158,8 +158,9 @@ def margins_by(trainer: UserTrainer, name: str, work: Work, alpha: float, index:
 def _by_user(work: Work, alpha: float, models: tuple[int, int], path: Path) -> None:
     assert work.trainer is not None
     trainer, settings = load_trainer(work.trainer), {"root": str(work.root), "alpha": alpha, "trainer": work.trainer}
-    writer = ShardWriter(path, models[1] - models[0], work.n, {**settings, "models": list(models), "data": work.data})
-    for row in range(writer.done, writer.models):
-        writer.append(row, margins_by(trainer, work.trainer, work, alpha, models[0] + row)[None])
     shared = {"alpha": alpha, "root": str(work.root), "settings": digest(settings), "data": work.data}
-    writer.finish(models[0], {**shared, "seconds": round(writer.seconds, 2)})
+    settings |= {"models": list(models), "data": work.data}
+    with contextlib.closing(ShardWriter(path, models[1] - models[0], work.n, settings)) as writer:
+        for row in range(writer.done, writer.models):
+            writer.append(row, margins_by(trainer, work.trainer, work, alpha, models[0] + row)[None])
+        writer.finish(models[0], {**shared, "seconds": round(writer.seconds, 2)})

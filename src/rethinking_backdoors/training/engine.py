@@ -1,9 +1,10 @@
 """Shards of models: from a training set to the margins of every example in every model, and networks for deployment."""
 
+import contextlib
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -59,25 +60,37 @@ def train_shard(
     recipe = {key: value for key, value in training.items() if key not in PERFORMANCE}
     settings = {"root": str(root), "alpha": alpha, "models": list(models), "training": recipe}
     settings["data"] = fingerprint(images, labels, extractor)
-    writer = ShardWriter(path, models[1] - models[0], len(images), settings)
+    facts = {
+        "alpha": alpha,
+        "root": str(root),
+        "settings": digest(recipe),
+        "data": settings["data"],
+        "device": device_name(device),
+    }
     kind = trainer(training, device)
-    x = kind.prepare(extract(images, extractor) if extractor else images)
-    y, block = torch.from_numpy(labels).to(device), kind.models_at_once
+    with contextlib.closing(ShardWriter(path, models[1] - models[0], len(images), settings)) as writer:
+        x, y = kind.prepare(extract(images, extractor) if extractor else images), torch.from_numpy(labels).to(device)
+
+        def margins(indices: range) -> torch.Tensor:
+            return kind.train(x, y, *drawn(root, alpha, indices, len(images))).margins(x, y).half()
+
+        _fill(writer, models[0], kind.models_at_once, margins, device, deadline or Deadline())
+        return writer.finish(models[0], {**facts, "seconds": round(writer.seconds, 2)})
+
+
+def _fill(
+    writer: ShardWriter, offset: int, block: int, margins: Callable[[range], torch.Tensor], device: str, deadline: Deadline
+) -> None:
+    """Appends the margins of the models that the writer lacks, block by block; its first model has the index ``offset``."""
     first = writer.done // block * block
     if first:
         print(f"{first} models of an earlier run are taken up", flush=True)
-
-    def launched() -> Iterator[torch.Tensor]:
-        for start in range(models[0] + first, models[1], block):
-            yield kind.train(x, y, *drawn(root, alpha, range(start, start + block), len(images))).margins(x, y).half()
-
+    blocks = (range(start, start + block) for start in range(offset + first, offset + writer.models, block))
     with tqdm(total=writer.models, initial=first, mininterval=10, file=sys.stdout, bar_format=PROGRESS) as progress:
-        for number, rows in enumerate(_in_time(_fetched(launched(), device), deadline or Deadline())):
+        for number, rows in enumerate(_in_time(_fetched(map(margins, blocks), device), deadline)):
             start = first + number * block
             writer.append(start, rows)
             progress.update(min(block, writer.models - start))
-    facts = {"alpha": alpha, "root": str(root), "settings": digest(recipe), "data": settings["data"]}
-    return writer.finish(models[0], {**facts, "device": device_name(device), "seconds": round(writer.seconds, 2)})
 
 
 def drawn(root: int, alpha: float, models: range, n: int) -> tuple[np.ndarray, list[np.random.Generator]]:
