@@ -72,10 +72,17 @@ def read_json(path: str | Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: make it first or correct the path.") from None
     except (UnicodeDecodeError, json.JSONDecodeError):
-        raise InputError(f"{path} is not a whole JSON file: delete it and run the workflow again.") from None
+        raise InputError(f"{path} is not a whole JSON file{_again(path)}") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path} holds no JSON object: delete it and run the workflow again.")
+        raise InputError(f"{path} holds no JSON object{_again(path)}")
     return content
+
+
+def _again(path: str | Path, what: str = "it") -> str:
+    """What to do about a damaged file: delete it only where it is one of the workflow's, whose paths begin with results."""
+    return (
+        f": delete {what} and run the workflow again." if Path(path).parts[:1] == ("results",) else ": it is damaged, or another."
+    )
 
 
 def write_npz(path: str | Path, **arrays: np.ndarray) -> None:
@@ -94,7 +101,7 @@ def read_npz(path: str | Path, *names: str) -> dict[str, np.ndarray]:
     except KeyError as error:
         raise InputError(f"{path} lacks an array ({error.args[0]}): it is not a file of this project's kind.") from None
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error, AttributeError):
-        raise InputError(f"{path} is truncated or no .npz file: delete it and run the workflow again.") from None
+        raise InputError(f"{path} is truncated or no .npz file{_again(path)}") from None
 
 
 def write_array(path: str | Path, array: np.ndarray, manifest: dict[str, Any]) -> None:
@@ -115,7 +122,7 @@ def read_array(path: str | Path) -> tuple[np.ndarray, dict[str, Any]]:
     if not Path(path).exists():
         raise InputError(f"{path} does not exist: make it first or correct the path.")
     if sha256(path) != manifest.get("sha256"):
-        raise InputError(f"{path} is not the file that its manifest describes: delete both and run the workflow again.")
+        raise InputError(f"{path} is not the file that its manifest describes{_again(path, 'both')}")
     return np.load(path, mmap_mode="r", allow_pickle=False), manifest
 
 

@@ -78,7 +78,8 @@ def load_array(path: Path) -> np.ndarray:
     if not isinstance(array, np.ndarray):
         array.close()
         raise InputError(f"{path} is an archive of arrays (.npz): save the one that is meant as .npy.")
-    return array
+    # Numbers whose bytes lie the other way round are turned.
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def read_weights(path: Path, orientation: Orientation | None) -> np.ndarray:
@@ -123,7 +124,11 @@ def _from_files(margins: Path, masks: Path | None) -> tuple[np.ndarray, np.ndarr
     chosen, values = load_array(masks), load_array(margins)
     if chosen.ndim != 2 or (chosen.dtype != bool and not np.isin(chosen, (0, 1)).all()):
         raise InputError(f"{masks} must hold (models, examples) bool, or 0 and 1.")
-    return np.asarray(chosen, dtype=bool), values
+    chosen = np.asarray(chosen, dtype=bool)
+    if (empty := np.flatnonzero(~chosen.any(1))).size:
+        some = f"{len(empty)} of {len(chosen)} models (first {empty[0]})"
+        raise InputError(f"{masks}: {some} were trained on no example: leave them out of masks and margins.")
+    return chosen, values
 
 
 def _from_folder(folder: Path, masks: Path | None) -> tuple[PackedMasks, list[np.ndarray]]:

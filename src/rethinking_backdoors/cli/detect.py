@@ -12,9 +12,10 @@ import typer
 from tqdm import tqdm
 
 from rethinking_backdoors.cli.common import TORCH, Orientation, one_sentence, read_models, read_weights, use_device
+from rethinking_backdoors.cli.outputs import Force, check_outputs
 from rethinking_backdoors.detection.factors import Factors, difference_factors
 from rethinking_backdoors.detection.scores import detect as search
-from rethinking_backdoors.detection.scores import ranking
+from rethinking_backdoors.detection.scores import number_of, ranking
 from rethinking_backdoors.detection.search import check
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import write_json, write_text
@@ -60,6 +61,7 @@ def detect(
         "scores.csv"
     ),
     figure: Annotated[Path | None, typer.Option(help="a picture: the scores, and the matrix ordered by them (.png)")] = None,
+    force: Force = False,
 ) -> None:
     """Scores training examples by how often they are in maximum-sum submatrices (eq. 7 and 8); higher is more suspicious.
 
@@ -74,6 +76,7 @@ def detect(
         if not 0 < flag < 1:
             raise InputError(f"--flag {flag}: give a share between 0 and 1.")
         _check_out(out, weights)
+        check_outputs([out, out.with_suffix(".json"), figure], [weights, masks], force)
         if factors:
             _check_factors(orientation, threads, device, storage, figure)
         elif masks is not None:
@@ -87,7 +90,7 @@ def detect(
         bar = partial(tqdm, desc="sizes", disable=None)
         found = search(matrix, chosen, seed, device, threads=threads, storage=storage, progress=bar)
         order = ranking(found["score"], seed)
-        flagged = order[: int(flag * n)]
+        flagged = order[: number_of(flag, n)]
         _write(out, found["score"], order, len(flagged))
         facts = {"weights": str(weights), "factors": factors, "detector": detector, "restarts": restarts, "seed": seed}
         facts |= {"flag": flag, "score": "higher is more suspicious; counts of solutions, each over its size"}

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from rethinking_backdoors.cli.common import TRAIN_ROWS, one_sentence, read_models, use_device
+from rethinking_backdoors.cli.outputs import Force, check_outputs
 from rethinking_backdoors.datamodels import ESTIMATORS, estimator_of, fit_with_fidelity
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import write_array
@@ -16,6 +17,13 @@ from rethinking_backdoors.io import write_array
 # An Enum as a call: its names are the registry's.
 Estimator: Any = StrEnum("Estimator", {name: name for name in ESTIMATORS})
 DEFAULT = Estimator("difference")
+# Weights that predict nothing: their error is above that of a constant, and their rank correlation about 0.
+_CHANCE = 0.02
+_TOO_FEW = "The models are too few to keep a tenth of them from a second fit, so how well the weights predict is not known."
+_UNRELATED = (
+    "The weights predict held-out models worse than a constant does: are the rows of masks and margins the same models, in the "
+    "same order? With few models it may be noise alone."
+)
 
 
 def fit(
@@ -27,6 +35,7 @@ def fit(
     estimator: Annotated[Estimator, typer.Option(help="how weights are estimated")] = DEFAULT,  # pyright: ignore[reportInvalidTypeForm]
     threads: Annotated[int, typer.Option(min=1, help="on a CPU; other numbers may change last bits")] = 1,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    force: Force = False,
 ) -> None:
     """Fits a datamodel to every target: which training examples move its margin?
 
@@ -38,11 +47,16 @@ def fit(
     with one_sentence():
         if out.suffix != ".npy":
             raise InputError(f"--out {out}: give a name that ends in .npy.")
+        check_outputs([out, out.with_suffix(".json")], [margins, masks], force)
         use_device(device, threads)
         chosen, values = read_models(margins, masks)
-        fitted, fidelity = fit_with_fidelity(estimator_of(estimator, device, threads), chosen, values)
+        fitted, fidelity = fit_with_fidelity(estimator_of(estimator, device, threads), chosen, values, required=False)
         facts = {"estimator": estimator.value, "m": chosen.shape[0], "fidelity": fidelity}
         units = {"unit": "margin per added training example", "sign": "positive raises the margin"}
+        if not fidelity:
+            print(_TOO_FEW, file=sys.stderr)
+        elif fidelity["mse"] > fidelity["variance"] and fidelity["lds"] < _CHANCE:
+            print(_UNRELATED, file=sys.stderr)
         write_array(out, fitted.coef_, {**facts, "orientation": TRAIN_ROWS, **units})
         if sys.stdout.isatty():
             print(f"{out}: {fitted.coef_.shape[0]} training examples (rows) x {fitted.coef_.shape[1]} targets (columns)")

@@ -7,6 +7,7 @@ import numpy as np
 import typer
 
 from rethinking_backdoors.cli.common import Orientation, one_sentence, read_weights
+from rethinking_backdoors.cli.outputs import Force, check_outputs
 from rethinking_backdoors.detection.objective import objective
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import write_text
@@ -22,6 +23,7 @@ def strength(
     orientation: Annotated[Orientation | None, typer.Option(help="needed where the file does not say it")] = None,
     out: Annotated[Path | None, typer.Option(help="CSV file for every example's estimate")] = None,
     seed: Annotated[int, typer.Option(help="draws the random sets to compare with")] = 0,
+    force: Force = False,
 ) -> None:
     """Estimates a feature's strength from a weight matrix (Lemma 1), beside random sets of the same size.
 
@@ -33,6 +35,7 @@ def strength(
     with one_sentence():
         if out is not None and out.suffix != ".csv":
             raise InputError(f"--out {out}: give a name that ends in .csv.")
+        check_outputs([out], [weights, support], force)
         matrix = read_weights(weights, orientation)
         n = len(matrix)
         chosen = read_support(support, n)

@@ -60,7 +60,11 @@ def fidelity(
 
 
 def fit_with_fidelity(
-    estimator: Callable[[], Datamodel], masks: Masks, margins: np.ndarray | Sequence[np.ndarray] | Margins
+    estimator: Callable[[], Datamodel],
+    masks: Masks,
+    margins: np.ndarray | Sequence[np.ndarray] | Margins,
+    *,
+    required: bool = True,
 ) -> tuple[Datamodel, dict[str, float | int]]:
     """Datamodels fitted to all models, and the fidelity of their like: of a second fit that every tenth model was kept from.
 
@@ -70,15 +74,21 @@ def fit_with_fidelity(
 
     Args:
         estimator: makes an unfitted estimator, such as an entry of ``ESTIMATORS``. masks, margins: as in ``Datamodel.fit``.
+        required: if not, too few models for a second fit leave the fidelity unknown: an empty dictionary.
 
     Returns:
         The estimator fitted to all models, and what ``fidelity`` returns.
     """
     margins = matched(masks, margins)
     held = np.arange(masks.shape[0]) % _EVERY == _EVERY - 1
-    known = estimator().fit(mask_rows(masks, ~held), Margins(margins, ~held))
-    found = fidelity(known.coef_, known.intercept_, mask_rows(masks, held), Margins(margins, held))
-    del known
+    try:
+        known = estimator().fit(mask_rows(masks, ~held), Margins(margins, ~held))
+        found = fidelity(known.coef_, known.intercept_, mask_rows(masks, held), Margins(margins, held))
+        del known
+    except InputError:
+        if required:
+            raise
+        found = {}
     return estimator().fit(masks, margins), found
 
 

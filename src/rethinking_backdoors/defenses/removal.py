@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rethinking_backdoors.detection.scores import ranking
+from rethinking_backdoors.detection.scores import number_of, ranking
 
 
 def highest_scores(score: np.ndarray, share: float, seed: int) -> np.ndarray:
@@ -15,4 +15,4 @@ def highest_scores(score: np.ndarray, share: float, seed: int) -> np.ndarray:
     Returns:
         (floor(share n),) int64, sorted.
     """
-    return np.sort(ranking(score, seed)[: int(share * len(score))])
+    return np.sort(ranking(score, seed)[: number_of(share, len(score))])

@@ -106,6 +106,11 @@ def summarize(found: Solutions, n: int, kept: float) -> dict[str, np.ndarray]:
     }
 
 
+def number_of(share: float, n: int) -> int:
+    """A share of n examples as a number, rounded down; 0.29 of 100 are 29, although that product of floats is a little less."""
+    return int(share * n + 1e-9)
+
+
 def ranking(score: np.ndarray, seed: int) -> np.ndarray:
     """The examples from most to least suspicious, (n,) int64; equal scores are ordered by a seeded draw, never by position."""
     return np.lexsort((np.random.default_rng(seed).random(len(score)), -score))

@@ -7,6 +7,7 @@ many models without masks.
 import numpy as np
 
 from rethinking_backdoors.defenses.removal import highest_scores
+from rethinking_backdoors.detection.scores import number_of
 
 NAMES = ("random", "true", "margin_sd")
 
@@ -20,7 +21,7 @@ def yardsticks(
         poison: (p,) the poisoned examples. deviation: (n,), of each example's margin over the models.
         share: how many are removed, but for ``true``; as the detectors do. rng: draws ``random``. seed: of ties.
     """
-    drawn = rng.choice(len(deviation), int(share * len(deviation)), replace=False)
+    drawn = rng.choice(len(deviation), number_of(share, len(deviation)), replace=False)
     return {
         "random": (np.sort(drawn), None),
         "true": (np.sort(poison), None),
