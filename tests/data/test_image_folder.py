@@ -54,3 +54,35 @@ def test_what_is_wrong_is_said_in_one_sentence(folder, tmp_path):
     (folder / "ant/03.png").write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"03\.png is no image file"):
         image_folder.load(folder, 16)
+
+
+def test_sixteen_bits_are_scaled_and_not_cut_off(folder):
+    sixteen = np.full((16, 16), 110 * 257, np.uint16)
+    Image.fromarray(sixteen).save(folder / "ant/00.png")
+    images, _, _ = image_folder.load(folder, 16)
+    assert (images[0] == 110).all()
+
+
+def test_floats_are_refused(folder):
+    Image.fromarray(np.full((16, 16), 0.5, np.float32)).save(folder / "ant/00.tiff")
+    with pytest.raises(InputError, match=r"00\.tiff holds floating-point pixels, whose range is not known"):
+        image_folder.load(folder, 16)
+
+
+def test_an_image_is_turned_as_its_exif_says(folder):
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    pixels[:8] = 250  # above, before it is turned
+    turned = Image.Exif()
+    turned[274] = 3  # upside down
+    Image.fromarray(pixels).save(folder / "ant/00.png", exif=turned)
+    images, _, _ = image_folder.load(folder, 16)
+    assert images[0, 0].max() == 0
+    assert images[0, -1].min() == 250
+
+
+def test_files_that_are_left_out_are_counted(folder):
+    (folder / "ant/notes.txt").write_text("ants")
+    Image.fromarray(np.zeros((16, 16), np.uint8)).save(folder / "zebra/moving.gif")
+    _, labels, facts = image_folder.load(folder, 16)
+    assert len(labels) == 24
+    assert facts["note"] == "2 files of other kinds were left out (.gif, .txt)."

@@ -53,6 +53,8 @@ def scan(
             raise InputError(f"--experiment is for a configuration; {data} is none.")
         else:
             read = labelled.read(data, label=label, labels=labels, side=side)
+        if read.note:
+            print(read.note, file=sys.stderr)
         if trusted and trusted.suffix in labelled.TABLES:
             raise InputError("--trusted does not take tables: each would be standardised by itself. Give arrays, .npz.")
         trust = labelled.read(trusted, side=side) if trusted else None

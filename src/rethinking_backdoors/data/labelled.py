@@ -25,7 +25,8 @@ class Labelled:
     Attributes:
         values: images (n, H, W, C) uint8, or features (n, d) float32.
         labels: (n,) int64; whole numbers of other types become that.
-        classes: names by label. files: of each example, where there are any. columns: names of the features.
+        classes: names by label. files: of each example, where there are any. columns: names of the features. note: what its reader
+            left out.
     """
 
     values: np.ndarray
@@ -33,6 +34,7 @@ class Labelled:
     classes: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
+    note: str = ""
 
     def __post_init__(self) -> None:
         _check(self)
@@ -86,7 +88,7 @@ def _folder(path: Path, side: int) -> Labelled:
         arrays, _ = cifar10.load_from(root)
         return Labelled(arrays["x_train"], arrays["y_train"], classes=cifar10.NAMES)
     images, labels, facts = image_folder.load(path, side)
-    return Labelled(images, labels, classes=facts["classes"], files=image_folder.files(path))
+    return Labelled(images, labels, classes=facts["classes"], files=image_folder.files(path), note=facts["note"])
 
 
 def _archive(path: Path) -> Labelled:
