@@ -25,8 +25,8 @@ class Labelled:
     Attributes:
         values: images (n, H, W, C) uint8, or features (n, d) float32.
         labels: (n,) int64; whole numbers of other types become that.
-        classes: names by label. files: of each example, where there are any. columns: names of the features. note: what its reader
-            left out.
+        classes: names by label. files: of each example, where there are any. columns: names of the features. note: on files that
+            were left out.
     """
 
     values: np.ndarray
