@@ -5,6 +5,8 @@ BIN := .venv/bin
 
 # Which run `make report`, `make check` and `make reference` are about.
 CONFIG ?= config/digits.yaml
+# Recipes read it from the environment: what a file is called never becomes part of a command.
+export CONFIG
 
 # A part of the paper's own configuration, for a machine with a GPU: the first models of some of its experiments.
 MODELS ?= 2000
@@ -21,17 +23,17 @@ reproduce: .venv/.ready
 
 # Does my run give the numbers of the reference? Makes what is not finished first.
 check: .venv/.ready
-	@$(BIN)/python -m snakemake --logger progress --cores $(CORES) --configfile "$(CONFIG)"
-	@$(BIN)/python -m snakemake --quiet all --cores $(CORES) check --configfile "$(CONFIG)"
+	@$(BIN)/python -m snakemake --logger progress --cores $(CORES) --configfile "$$CONFIG"
+	@$(BIN)/python -m snakemake --quiet all --cores $(CORES) check --configfile "$$CONFIG"
 
 # Makes a finished run the reference that README, docs and tests read.
 reference: .venv/.ready
-	$(BIN)/python tools/reference.py "$(CONFIG)"
+	$(BIN)/python tools/reference.py "$$CONFIG"
 	$(BIN)/python tools/readme.py
 
 # The run that becomes the reference: ten seeds, eight permutations. Goes on where it was stopped.
 reference-run: .venv/.ready
-	$(BIN)/python -m snakemake --logger progress --cores $(CORES) --configfile "$(CONFIG)" config/reference.yaml
+	$(BIN)/python -m snakemake --logger progress --cores $(CORES) --configfile "$$CONFIG" config/reference.yaml
 
 # What the scan answers where the truth is known (docs/scan.md): about three hours on two cores, resumable, most of it CIFAR-10's.
 scan-study: .venv/.ready
@@ -48,10 +50,10 @@ verify: .venv/.ready
 
 # One HTML file of a run. The data set's name is read as YAML is read, never by the shell.
 report: .venv/.ready
-	$(BIN)/python -m snakemake report_pages --cores $(CORES) --configfile "$(CONFIG)"
+	$(BIN)/python -m snakemake report_pages --cores $(CORES) --configfile "$$CONFIG"
 	@report="results/$$($(BIN)/python -c 'import sys; from rethinking_backdoors.config import load; print(load(sys.argv[1])["dataset"])' \
-	  "$(CONFIG)")/report.html" && \
-	  $(BIN)/python -m snakemake report_pages --configfile "$(CONFIG)" --report "$$report" --report-stylesheet workflow/report/style.css && \
+	  "$$CONFIG")/report.html" && \
+	  $(BIN)/python -m snakemake report_pages --configfile "$$CONFIG" --report "$$report" --report-stylesheet workflow/report/style.css && \
 	  echo "Open $(CURDIR)/$$report in a browser; it needs no network."
 
 test: lint

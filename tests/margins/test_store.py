@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from rethinking_backdoors.errors import InputError
-from rethinking_backdoors.io import read_array, read_json
-from rethinking_backdoors.margins.store import ShardWriter
+from rethinking_backdoors.io import read_array, read_json, write_array
+from rethinking_backdoors.margins.store import ShardWriter, open_shards
 
 N = 30
 MANIFEST = {"alpha": 0.5, "root": "1", "settings": "s", "data": "d"}
@@ -104,3 +104,37 @@ def test_rows_that_are_written_again_replace_what_followed(tmp_path, writer):
     assert read_json(tmp_path / "a.partial.json")["rows"] == 3
     again.finish(0, MANIFEST)
     assert read_array(tmp_path / "000000-000003.npy")[0][:, 0].tolist() == [1, 5, 5]
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"models": [160, 10**12]},
+        {"models": [8, 0]},
+        {"models": [0.0, 8.0]},
+        {"models": [0, 4, 8]},
+        {"models": "08"},
+        {"models": [-4, 4]},
+        {"diverged": [9]},
+        {"diverged": [[0]]},
+        {"diverged": 3},
+        {"alpha": "half"},
+        {"alpha": float("nan")},
+        {"alpha": 2.0},
+        {"root": 7},
+        {"root": "9" * 5000},
+        {"root": "x"},
+    ],
+    ids=str,
+)
+def test_a_manifest_that_lies_is_not_believed(tmp_path, lie):
+    write_array(tmp_path / "a.npy", np.ones((8, N), np.float16), {"models": [0, 8], "diverged": [], **MANIFEST, **lie})
+    with pytest.raises(InputError, match=r"a\.npy has a manifest that does not describe it"):
+        open_shards([tmp_path / "a.npy"])
+
+
+def test_an_array_of_another_kind_is_no_shard(tmp_path):
+    for name, array in (("flat", np.ones(8, np.float16)), ("whole", np.ones((8, N), np.int64))):
+        write_array(tmp_path / f"{name}.npy", array, {"models": [0, 8], **MANIFEST})
+        with pytest.raises(InputError, match="does not describe it"):
+            open_shards([tmp_path / f"{name}.npy"])

@@ -193,13 +193,27 @@ class _Shard(NamedTuple):
 
 
 def _read_shard(path: str | Path) -> _Shard:
-    """Refuses arrays of other kinds, and shards of a version that did not note its data."""
+    """Refuses arrays of other kinds, shards that did not note their data, and manifests that claim what is not there."""
     rows, manifest = read_array(path)
     if missing := [key for key in ("models", *_SHARED) if key not in manifest]:
         raise InputError(f"{path} is no shard of margins, or an old one: its manifest lacks {', '.join(missing)}; make it again.")
+    _check_manifest(path, rows, manifest)
     models, diverged = range(*manifest["models"]), set(manifest.get("diverged", []))
     kept = [row for row, index in enumerate(models) if index not in diverged]
     return _Shard(path, rows[kept] if diverged else rows, [models[row] for row in kept], manifest)
+
+
+def _check_manifest(path: str | Path, rows: np.ndarray, manifest: dict[str, Any]) -> None:
+    """Whether a manifest is about these rows: nothing that it says is believed, or made room for, before that."""
+    models, diverged, alpha, root = (manifest.get(key, []) for key in ("models", "diverged", "alpha", "root"))
+    whole = [value for value in (models, diverged) if isinstance(value, list) and all(type(x) is int and x >= 0 for x in value)]
+    right = rows.ndim == 2 and rows.dtype.kind == "f" and len(whole) == 2 and len(models) == 2
+    right = right and models[1] - models[0] == len(rows) and all(models[0] <= index < models[1] for index in diverged)
+    right = (
+        right and isinstance(alpha, float) and 0 < alpha <= 1 and isinstance(root, str) and root.isdecimal() and len(root) < 100
+    )
+    if not right:
+        raise InputError(f"{path} has a manifest that does not describe it: make it again, or take it out.")
 
 
 def _check_same(one: _Shard, other: _Shard) -> None:
