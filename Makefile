@@ -14,7 +14,7 @@ EXPERIMENTS ?= 1,5,6
 
 # The Pythons that `make test-wheel` tries.
 PYTHONS ?= python3.11 python3.12 python3.13
-.PHONY: reproduce check verify report reference reference-run scan-study test test-fast lint types test-machines test-wheel benchmark cifar10 lock clean
+.PHONY: reproduce check verify report reference reference-run scan-study table1 test test-fast lint types test-machines test-wheel benchmark cifar10 lock clean
 
 # The paper's experiments on digits, then the answer.
 reproduce: .venv/.ready
@@ -44,6 +44,10 @@ scan-study: .venv/.ready
 	$(BIN)/python -m snakemake --logger progress --cores $(CORES) --configfile config/cifar10_mini.yaml config/scan/cifar10_mini.yaml \
 	  -- results/cifar10_mini/tables/scan.csv
 	$(BIN)/python tools/scan_study.py
+
+# Table 1 with the paper's network and all of CIFAR-10 on a processor: an hour and a half a network, resumable at every epoch.
+table1: .venv/.ready
+	$(BIN)/python tools/table1.py config/cifar10.yaml $(if $(MINUTES),--minutes "$(MINUTES)")
 
 verify: .venv/.ready
 	$(BIN)/python -m snakemake --cores $(CORES) verify

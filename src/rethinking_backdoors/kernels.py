@@ -25,10 +25,22 @@ WARNING = "This processor lacks AVX2: numbers will differ from those of other ma
 
 def available() -> bool:
     """Whether this machine's processor has the instructions that ``PORTABLE`` names."""
+    return {"avx2", "fma"} <= _flags()
+
+
+def bfloat16() -> bool:
+    """Whether this process multiplies bfloat16 numbers on the processor itself: it can, and need not compute like all others.
+
+    Elsewhere bfloat16 is converted back and forth and costs more than it saves.
+    """
+    return bool({"avx512_bf16", "amx_bf16"} & _flags()) and "ONEDNN_MAX_CPU_ISA" not in os.environ
+
+
+def _flags() -> set[str]:
+    """The instructions of this machine's processor, as Linux calls them."""
     if platform.machine() not in ("x86_64", "AMD64") or not Path("/proc/cpuinfo").exists():
-        return False
-    flags = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags")), "").split()
-    return {"avx2", "fma"} <= set(flags)
+        return set()
+    return set(next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags")), "").split())
 
 
 def environment(kernels: str) -> dict[str, str]:

@@ -21,6 +21,11 @@ def outcome(clean: np.ndarray, triggered: np.ndarray, labels: np.ndarray, target
     return {name: round(100 * float(hits.mean()), 4) for name, hits in shares.items()}
 
 
+def with_trigger(images: np.ndarray, attack: dict[str, Any]) -> np.ndarray:
+    """Test images (N, H, W, C) uint8 as the attacker shows them; ``attack``: see ``config.attack_of``."""
+    return registry.triggered(images, attack["trigger"], attack["attack"], attack.get("settings"))
+
+
 def retrain(
     train: tuple[np.ndarray, np.ndarray],
     test: tuple[np.ndarray, np.ndarray],
@@ -47,8 +52,7 @@ def retrain(
         are assigned to the target class (appendix E.4); ``target_class_accuracy``, on the clean test images of that class.
     """
     inputs, labels = represent(train[0]), train[1]
-    clean = represent(test[0])
-    triggered = represent(registry.triggered(test[0], attack["trigger"], attack["attack"], attack.get("settings")))
+    clean, triggered = (represent(images) for images in (test[0], with_trigger(test[0], attack)))
     measured = {}
     for defense, removed in removals.items():
         kept = np.setdiff1d(np.arange(len(labels)), np.asarray(removed, dtype=np.int64))

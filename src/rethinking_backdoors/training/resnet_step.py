@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from rethinking_backdoors import kernels
 from rethinking_backdoors.training import resnet
 from rethinking_backdoors.training.interface import on_device
 
@@ -30,7 +31,7 @@ class Recipe:
 
     Attributes:
         cutout: side of the square that is blanked in every training image; 0 for none.
-        precision: "bf16" (mixed, on CUDA only: elsewhere it costs more than it saves) or "fp32".
+        precision: "bf16" (mixed; on processors without bfloat16 units it costs more than it saves, and is not used) or "fp32".
         compile: whether CUDA steps are compiled; no other device compiles.
         graph: whether CUDA steps are recorded as a graph.
         models_at_once: how many models are trained, one after the other, before their margins are stored.
@@ -84,7 +85,7 @@ class Step:
         resnet.check_shape(image_shape)
         self.recipe, self.device = recipe, torch.device(device)
         self.cuda = self.device.type == "cuda"
-        network = resnet.ResNet9(classes, mixed=self.cuda and recipe.precision == "bf16")
+        network = resnet.ResNet9(classes, mixed=recipe.precision == "bf16" and (self.cuda or kernels.bfloat16()))
         self.network = network.to(self.device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.parameters = list(self.network.parameters())
         self.velocities = [torch.zeros_like(parameter) for parameter in self.parameters]

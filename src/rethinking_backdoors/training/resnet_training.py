@@ -103,20 +103,22 @@ def draw_corners(rng: np.random.Generator, side: int, shape: tuple[int, int], im
     return torch.from_numpy(rng.integers(places, size=(*shape, 2), dtype=np.int16))
 
 
-def fit(step: Step, recipe: Recipe, stream: Iterable[tuple[torch.Tensor, torch.Tensor]], corners: torch.Tensor) -> None:
+def fit(
+    step: Step, recipe: Recipe, stream: Iterable[tuple[torch.Tensor, torch.Tensor]], corners: torch.Tensor, first: int = 0
+) -> None:
     """Trains the step's model on a stream of batches, which may lie on the device or come from a loader.
 
     Nothing waits for the device, so on CUDA the host is always ahead.
 
     Args:
         stream: images (batch, H, W, 3) uint8 and labels (batch,) of each step.
-        corners: (steps, batch, 2), see ``draw_corners``.
+        corners: (steps, batch, 2), see ``draw_corners``. first: the stream begins with this step of the run.
     """
     corners = on_device(corners, step.device)
     shape = {"peak_lr": recipe.peak_lr, "peak_epoch": recipe.peak_epoch, "epochs": recipe.epochs}
     with step.settings():
         step.side.fill_(recipe.cutout)
-        for number, (images, labels) in enumerate(stream):
+        for number, (images, labels) in enumerate(stream, first):
             step.images.copy_(images)
             step.labels.copy_(labels)
             step.corners.copy_(corners[number])
