@@ -65,6 +65,24 @@ class Reference:
         chosen = (table["table"] == name) & (table["row"] == row) & (table["column"] == column)
         return table[chosen & (table["experiment"].astype(str) == str(experiment))].set_index("seed")["value"]
 
+    def choice(self, column: str, experiments: list[int] | None = None, **changes: Any) -> float:
+        """The paper's detector with some of its choices changed (``choices.csv``), mean over experiments."""
+        paper = {"self_influence": "kept", "starts": "random", "kept": 1.0, "steps": "doubling", "weight_exponent": 1.0}
+        values = self.table("choices", column=column, **(paper | changes)).set_index("experiment")["value"]
+        return (values if experiments is None else values.loc[experiments]).mean()
+
+    @property
+    def best_choice(self) -> float:
+        """The highest mean AUROC over experiments of all combinations of ``choices.csv``."""
+        varied = ["self_influence", "starts", "kept", "steps", "weight_exponent"]
+        return self.table("choices", column="auroc").groupby(varied)["value"].mean().max()
+
+    def apart(self, column: str, search: str) -> pd.Series:
+        """A released rule minus the exact search (``released.csv``), by experiment."""
+        return self.by("released", column=column, search=f"released, {search}") - self.by(
+            "released", column=column, search="exact"
+        )
+
     @cached_property
     def claims(self) -> pd.DataFrame:
         return pd.read_csv(self.place / "claims.csv").fillna({"row": "", "statistic": ""})
