@@ -5,6 +5,8 @@ import pytest
 from typer.testing import CliRunner
 
 from rethinking_backdoors.cli import app
+from rethinking_backdoors.cli.strength import read_support
+from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.seeds import generator
 
 
@@ -68,3 +70,41 @@ def test_the_support_is_never_overwritten(tmp_path):
     assert done.exit_code == 2
     assert "ends in .csv" in done.stderr
     assert (tmp_path / "support.txt").read_text() == "0 1 2"
+
+
+def test_a_set_is_read_in_whatever_form_it_has(tmp_path):
+    mask = np.zeros(20, dtype=bool)
+    mask[[3, 5, 11]] = True
+    np.save(tmp_path / "mask.npy", mask)
+    np.save(tmp_path / "indices.npy", np.array([11, 3, 5]))
+    (tmp_path / "list.txt").write_text("\ufeff# seen by eye\n3 5  # both twos\n11\n", encoding="utf-8")
+    (tmp_path / "scores.csv").write_text("index,score,rank,flagged\n" + "".join(f"{i},1,1,{int(mask[i])}\n" for i in range(20)))
+    for name in ("mask.npy", "indices.npy", "list.txt", "scores.csv"):
+        assert read_support(tmp_path / name, 20).tolist() == [3, 5, 11]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.txt", b"1\n1\n", "names an example twice"),
+        ("a.txt", b"", "at least one and not all"),
+        ("a.txt", b"25\n", "at least one and not all"),
+        ("a.txt", b"9" * 5000, "not an index from 0"),
+        ("a.txt", b"-1\n", "not an index from 0"),
+        ("a.txt", b"\xff\xfe", "cannot be read"),
+        ("a.csv", b"a,b\n1,2\n", "lacks the columns index and flagged"),
+        ("a.csv", b"", "lacks the columns index and flagged"),
+        ("a.npy", b"junk", "no .npy file"),
+    ],
+)
+def test_a_set_that_is_none_is_refused_in_one_sentence(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        read_support(tmp_path / name, 20)
+
+
+def test_arrays_of_other_kinds_are_no_sets(tmp_path):
+    for array in (np.ones(3), np.ones((2, 2), int), np.ones(19, bool), np.array([-1])):
+        np.save(tmp_path / "a.npy", array)
+        with pytest.raises(InputError, match=r"are needed|at least one and not all"):
+            read_support(tmp_path / "a.npy", 20)

@@ -1,12 +1,13 @@
 """rethinking-backdoors strength: how strong a feature is whose examples are known."""
 
+import csv
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
-from rethinking_backdoors.cli.common import Orientation, one_sentence, read_weights
+from rethinking_backdoors.cli.common import Orientation, load_array, one_sentence, read_weights
 from rethinking_backdoors.cli.outputs import Force, check_outputs
 from rethinking_backdoors.detection.objective import objective
 from rethinking_backdoors.errors import InputError
@@ -19,7 +20,9 @@ RANDOM_SETS = 200
 
 def strength(
     weights: Annotated[Path, typer.Argument(help="the weight matrix, .npy, or .pt of the public datamodels code")],
-    support: Annotated[Path, typer.Option(help="text file with the indices of the feature's examples, from 0, one a line")],
+    support: Annotated[
+        Path, typer.Option(help="the feature's examples: indices from 0, one a line; .npy; or the flagged ones of a scores.csv")
+    ],
     orientation: Annotated[Orientation | None, typer.Option(help="needed where the file does not say it")] = None,
     out: Annotated[Path | None, typer.Option(help="CSV file for every example's estimate")] = None,
     seed: Annotated[int, typer.Option(help="draws the random sets to compare with")] = 0,
@@ -57,16 +60,41 @@ def strength(
 
 
 def read_support(path: Path, n: int) -> np.ndarray:
-    """Distinct indices below n from a text file; neither none nor all."""
-    try:
-        words = path.read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError):
-        raise InputError(f"{path} cannot be read: give a text file with one index a line.") from None
-    if not all(word.isdecimal() for word in words):
-        raise InputError(f"{path} holds something that is not an index from 0: {next(w for w in words if not w.isdecimal())}.")
-    chosen = np.unique(np.array([int(word) for word in words], dtype=np.int64))
-    if len(chosen) < len(words):
+    """Distinct indices below n, neither none nor all.
+
+    From a text file with one index a line and comments after #; a .npy file of indices, or of n bools; or a .csv file with the
+    columns index and flagged, as detect and scan write it.
+    """
+    chosen = np.sort(_indices(path, n))
+    if len(np.unique(chosen)) < len(chosen):
         raise InputError(f"{path} names an example twice.")
-    if not 0 < len(chosen) < n or chosen[-1] >= n:
+    if not 0 < len(chosen) < n or chosen[-1] >= n or chosen[0] < 0:
         raise InputError(f"{path} must name at least one and not all of the {n} examples, by indices from 0 to {n - 1}.")
     return chosen
+
+
+def _indices(path: Path, n: int) -> np.ndarray:
+    if path.suffix == ".npy":
+        array = load_array(path)
+        if array.ndim != 1 or array.dtype.kind not in "biu" or (array.dtype == bool and len(array) != n):
+            raise InputError(f"{path} holds {array.dtype} {array.shape}: indices, or {n} bools, are needed.")
+        return np.flatnonzero(array) if array.dtype == bool else np.asarray(array, dtype=np.int64)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise InputError(f"{path} cannot be read: give a text file with one index a line.") from None
+    if path.suffix == ".csv":
+        lines = _flagged(path, lines)
+    words = [word for line in lines for word in line.split("#")[0].split()]
+    if not all(word.isdecimal() and len(word) < 19 for word in words):
+        wrong = next(word for word in words if not (word.isdecimal() and len(word) < 19))
+        raise InputError(f"{path} holds something that is not an index from 0: {wrong[:40]}.")
+    return np.array([int(word) for word in words], dtype=np.int64)
+
+
+def _flagged(path: Path, lines: list[str]) -> list[str]:
+    """The indices of a table's lines that are flagged."""
+    rows = list(csv.DictReader(lines))
+    if not rows or not {"index", "flagged"} <= set(rows[0]):
+        raise InputError(f"{path} lacks the columns index and flagged: give a table of detect or scan, or one index a line.")
+    return [row["index"] or "" for row in rows if row["flagged"] == "1"]
