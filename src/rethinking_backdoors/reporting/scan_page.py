@@ -142,7 +142,8 @@ def _shared(scan: Scan) -> Iterator[Figure]:
         axes = figure.subplots()
         picture = axes.imshow(values[..., 0] if values.shape[2] == 1 else values, **look)
         axes.set_title(title)
-        axes.set_axis_off()
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(True)  # white borders of an image end somewhere
         if look is signed:
             figure.colorbar(picture, ax=axes, shrink=0.8)
         yield figure
