@@ -6,6 +6,7 @@ who reads them again when the reference changes.
 
 import functools
 import re
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,12 @@ def scanned(attacked: bool, dataset: str = "all") -> Any:
     return line
 
 
+def listed(values: Iterable[Any]) -> str:
+    """ "1, 2 and 5", or "none"."""
+    values = list(values)
+    return series(values) if values else "none"
+
+
 def span(values: pd.Series, digits: int = 0) -> str:
     """ "89 to 100"; one number where they agree."""
     low, high = f"{values.min():.{digits}f}", f"{values.max():.{digits}f}"
@@ -165,7 +172,7 @@ def pages() -> dict[Path, str]:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
     )
-    environment.filters |= {"span": span, "grid": grid, "series": series, "r": lambda value, digits=0: f"{value:.{digits}f}"}
+    environment.filters |= {"span": span, "grid": grid, "series": listed, "r": lambda value, digits=0: f"{value:.{digits}f}"}
     names = {"digits": Reference("digits"), "mini": Reference("cifar10_mini"), "replicated": replicated, "scanned": scanned}
     names["scanned_data"] = [x for x in read(ROOT / "results/reference/scan/summary.csv")["dataset"].unique() if x != "all"]
     return {

@@ -55,7 +55,7 @@ def _line(dataset: str, attacked: bool, kind: str, part: pd.DataFrame) -> dict:
     line |= {"low": round(100 * interval.low, 1), "high": round(100 * interval.high, 1)}
     line |= {"look": round(part["look"].sum() / 100)}
     if attacked:
-        line["right_label"] = round(part["right_label"].sum() / 100)
+        line["right_label"] = int(((part["alarm"] > 0) & (part["right_label"] > 0)).sum())
     return line | {name: round(part[name].mean(), 2) for name in MEANS if name in part and part[name].notna().any()}
 
 
