@@ -17,12 +17,16 @@ def run(*arguments, cwd):
     return subprocess.run([*COMMAND, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=False)
 
 
+def written(path, each):
+    """An .npz file of six labels that can be told apart, ``each`` examples of each."""
+    rng, labels = np.random.default_rng(0), np.repeat(np.arange(6), each)
+    np.savez(path, features=2 * np.eye(6)[labels] + 0.5 * rng.standard_normal((6 * each, 6)), labels=labels)
+    return path
+
+
 @pytest.fixture
 def archive(tmp_path):
-    rng, labels = np.random.default_rng(0), np.repeat(np.arange(6), 50)
-    values = 2 * np.eye(6)[labels] + 0.5 * rng.standard_normal((300, 6))
-    np.savez(tmp_path / "data.npz", features=values, labels=labels)
-    return tmp_path / "data.npz"
+    return written(tmp_path / "data.npz", 50)
 
 
 def test_a_scan_answers_in_five_lines_and_four_files(archive, tmp_path):
@@ -39,8 +43,9 @@ def test_a_scan_answers_in_five_lines_and_four_files(archive, tmp_path):
     assert "<h1>" in (tmp_path / "out/report.html").read_text()
 
 
-def test_an_interrupted_scan_goes_on(archive, tmp_path):
-    out = tmp_path / "out"
+def test_an_interrupted_scan_goes_on(tmp_path):
+    # Enough that it is still training when the first shard has been seen, however busy the machine is.
+    archive, out = written(tmp_path / "data.npz", 250), tmp_path / "out"
     arguments = [*COMMAND, str(archive), "--out", str(out), "--budget", "40s", "--threads", "2"]
     running = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.monotonic() + 60
