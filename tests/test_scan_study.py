@@ -8,6 +8,8 @@ from scipy.stats import beta
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 import scan_study
 
+from rethinking_backdoors.errors import InputError
+
 
 @pytest.fixture
 def results(tmp_path):
@@ -46,5 +48,5 @@ def test_sets_are_counted_with_an_exact_interval(results, capsys):
 
 
 def test_without_tables_it_says_what_makes_them(tmp_path):
-    with pytest.raises(SystemExit, match="make scan-study makes them"):
+    with pytest.raises(InputError, match="make scan-study makes them"):
         scan_study.main(tmp_path, tmp_path)

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from rethinking_backdoors.detection.labels import Settings
+from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import write_text
 from rethinking_backdoors.reporting.figures import style
 
@@ -32,7 +33,7 @@ def sets(folder: Path) -> pd.DataFrame:
         wide = wide.drop(columns=["experiment", "row"])
         made.append(pd.concat([wide.assign(dataset=path.parts[-3], attacked=attacked, kind=kind)]))
     if not made:
-        sys.exit(f"{folder} holds no tables scan_seeds.csv: make scan-study makes them.")
+        raise InputError(f"{folder} holds no tables scan_seeds.csv: make scan-study makes them.")
     found = pd.concat(made, ignore_index=True)
     first = ["dataset", "attacked", "kind", "seed"]
     return found[first + [column for column in found.columns if column not in first]]
@@ -89,4 +90,8 @@ def main(folder: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results"), Path(sys.argv[2] if len(sys.argv) > 2 else "results"))
+    try:
+        main(*(Path(sys.argv[at] if len(sys.argv) > at else "results") for at in (1, 2)))
+    except InputError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
