@@ -94,8 +94,12 @@ def _run(made: sets.Sets, clock: Clock, threads: int, units: int | None, say: Sa
     look, there, verdict = 0, 0, None
     for look in plan.looks:
         _train(made, plan, look, clock, threads, say)
-        found = [groups_of(made, plan, look, number) for number in range(len(made.works))]
         there = trained(made, plan, look)
+        if there < min(look, planning.LEAST):
+            raise InputError(
+                f"The budget ended with {there} units of models, {planning.LEAST} are needed: the same command with more goes on."
+            )
+        found = [groups_of(made, plan, look, number) for number in range(len(made.works))]
         verdict = _judged(made, plan, look, found, remove=there >= planning.REMOVING)
         p = verdict.first.p
         say(f"after {there} units of models: {verdict.answer}" + (f", p = {p:.2g}" if verdict.first.comparison else ""))

@@ -15,6 +15,9 @@ from rethinking_backdoors.seeds import generator
 from rethinking_backdoors.training.engine import drawn
 from rethinking_backdoors.training.registry import trainer
 
+# Seconds until worker processes have started and imported what they need.
+_START_UP = 3.0
+
 
 def plan(made: Sets, left_s: float, threads: int) -> planning.Plan:
     """What so many seconds buy for all sets; errors as of ``planning.plan``."""
@@ -39,7 +42,7 @@ def plan(made: Sets, left_s: float, threads: int) -> planning.Plan:
         for fraction, count in zip(fractions, counts, strict=True)
         for work in made.works
     )
-    return planning.plan(fractions, counts, unit, analysis, left_s, threads, noise, already)
+    return planning.plan(fractions, counts, unit, analysis, left_s - _START_UP, threads, noise, already)
 
 
 def announced(made: Sets, plan: planning.Plan, spent: float, budget: float, threads: int) -> Iterator[str]:
