@@ -47,7 +47,7 @@ scan-study: .venv/.ready
 
 # Table 1 with the paper's network and all of CIFAR-10 on a processor: an hour and a half a network, resumable at every epoch.
 table1: .venv/.ready
-	$(BIN)/python tools/table1.py config/cifar10.yaml $(if $(MINUTES),--minutes "$(MINUTES)")
+	$(BIN)/python tools/table1.py config/cifar10.yaml $(if $(MINUTES),--minutes "$$MINUTES")
 
 verify: .venv/.ready
 	$(BIN)/python -m snakemake --cores $(CORES) verify

@@ -31,7 +31,7 @@ def sets(folder: Path) -> pd.DataFrame:
         attacked = ~wide["row"].str.startswith(QUIET)
         kind = wide["row"].str.removeprefix(QUIET).where(~attacked, "experiment " + wide["experiment"].astype(str))
         wide = wide.drop(columns=["experiment", "row"])
-        made.append(pd.concat([wide.assign(dataset=path.parts[-3], attacked=attacked, kind=kind)]))
+        made.append(wide.assign(dataset=path.parts[-3], attacked=attacked, kind=kind))
     if not made:
         raise InputError(f"{folder} holds no tables scan_seeds.csv: make scan-study makes them.")
     found = pd.concat(made, ignore_index=True)

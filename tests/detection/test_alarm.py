@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rethinking_backdoors.detection.alarm import ALARM, LOOK, NOTHING, RANKING, verdict
+from rethinking_backdoors.detection.alarm import ALARM, LOOK, NOTHING, RANKING, Judgement, verdict
 from rethinking_backdoors.detection.groups import Groups, otsu, strongest
-from rethinking_backdoors.detection.labels import Settings, compare, fisher
+from rethinking_backdoors.detection.labels import Comparison, Settings, compare, fisher
 from rethinking_backdoors.detection.trusted import THRESHOLD, distance
 
 LABELS, EACH = 8, 40
@@ -81,6 +81,19 @@ def test_the_strongest_group_and_the_clearest_humps_count_more_in_one_label_than
     both = compare([[group([1.0]), group([3.0], two), *others]], Settings())
     assert both.p.argmin() == 1
     assert both.p.min() < apart.p.min() / 10
+
+
+def test_the_p_value_is_that_of_the_label_that_alarms():
+    comparison = Comparison(
+        np.zeros((1, 5, 1)),
+        np.zeros((1, 5)),
+        np.array([0.001, 0.005, 1, 1, 1]),
+        np.array([0.8, 0.95, 0, 0, 0]),
+        np.zeros((5, 2), int),
+    )
+    made = Judgement(comparison, None, np.full(5, 0.01), Settings())
+    assert made.alarm
+    assert (made.cell[1], made.p, made.apart) == (1, 0.005, 0.95)
 
 
 def test_fishers_p_by_scipy():

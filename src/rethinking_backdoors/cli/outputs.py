@@ -50,8 +50,9 @@ def _is_ours(path: Path) -> bool:
     """Whether a file is of a kind that the commands write, so that a second run may replace the first one's."""
     with open(path, "rb") as file:
         start = file.read(4096)
-    if start.startswith(_ARRAY):
-        return path.with_suffix(".json").exists()  # a matrix with a manifest
+    if start.startswith(_ARRAY):  # a matrix with our manifest
+        manifest = path.with_suffix(".json")
+        return manifest.is_file() and b'"sha256"' in manifest.read_bytes()
     if path.suffix == ".json":
         return b'"sha256"' in path.read_bytes() or b'"detector"' in start
     return any(mark in start for mark in _OURS)

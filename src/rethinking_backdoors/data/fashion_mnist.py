@@ -1,19 +1,18 @@
 """Fashion-MNIST: 60,000 and 10,000 grey images of 28 x 28 pixels in ten classes (Xiao et al. 2017), and where it is found."""
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rethinking_backdoors.data import idx
+from rethinking_backdoors.data import cifar10, idx
 from rethinking_backdoors.errors import InputError
 
 NAMES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
 # Where Debian's package dataset-fashion-mnist puts it, and where torchvision does in its own folder.
 DEBIAN, TORCHVISION = Path("/usr/share/datasets/fashion-mnist"), "FashionMNIST/raw"
-# SHA-256 of the bytes of the four arrays of ``idx.load`` as Debian ships them.
+# ``cifar10.checksum`` of the four arrays of ``idx.load`` as Debian ships them.
 KNOWN = "ece172613115fb18b120bec8f6c02271af90b8b8f0a5af5c51cbd5ceed68e619"
 
 
@@ -30,15 +29,10 @@ def load(folder: str | Path, download: bool) -> tuple[dict[str, np.ndarray], dic
     Raises:
         InputError: there is nothing and it cannot be downloaded, or what is there is damaged.
     """
-    place = find(Path(folder), download)
-    arrays = idx.load(place)
-    total = hashlib.sha256()
-    for array in arrays.values():
-        total.update(np.ascontiguousarray(array).data)
-    same = total.hexdigest() == KNOWN
-    note = "" if same else "These are not the images and labels of Debian's package dataset-fashion-mnist."
-    facts = {"source": "fashion_mnist", "origin": "IDX files", "sha256": total.hexdigest(), "official": same, "note": note}
-    return {name: arrays[name] for name in ("x_train", "y_train", "x_test", "y_test")}, facts
+    arrays = idx.load(find(Path(folder), download))
+    sha256 = cifar10.checksum(arrays)
+    note = "" if sha256 == KNOWN else "These are not the images and labels of Debian's package dataset-fashion-mnist."
+    return arrays, {"source": "fashion_mnist", "origin": "IDX files", "sha256": sha256, "official": not note, "note": note}
 
 
 def find(folder: Path, download: bool) -> Path:

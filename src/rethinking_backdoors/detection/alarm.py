@@ -68,8 +68,8 @@ class Judgement:
 
     @property
     def p(self) -> float:
-        """Of the label that stands out most."""
-        return float(self.comparison.p.min()) if self.comparison else 1.0
+        """Of the label of ``cell``; 1 where labels were not compared."""
+        return float(self.comparison.p[self.cell[1]]) if self.comparison else 1.0
 
 
 @dataclass(frozen=True)

@@ -73,10 +73,8 @@ def strongest(
     strength, gain = (np.mean(values, axis=0) for values in zip(*crossed, strict=True))
     overlap = (sets[0] & sets[1]).sum(1) / np.array(sizes)
     cuts = [otsu(row) for row in gain]
-    humps, above = (
-        np.array([share for share, _ in cuts]),
-        np.array([(row > cut).sum() for row, (_, cut) in zip(gain, cuts, strict=True)]),
-    )
+    humps = np.array([share for share, _ in cuts])
+    above = np.array([(row > cut).sum() for row, (_, cut) in zip(gain, cuts, strict=True)])
     return Groups(members, np.array(sizes), strength, gain, overlap, humps, above, sets)
 
 

@@ -1,14 +1,16 @@
 """The training set of an experiment of a configuration of this project, as data to be scanned."""
 
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rethinking_backdoors.attacks.poisoning import poisoned_set
 from rethinking_backdoors.config import experiments
-from rethinking_backdoors.data import class_names, open_source
+from rethinking_backdoors.data import class_names
 from rethinking_backdoors.data.labelled import Labelled
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.experiment import Experiment
+
+if TYPE_CHECKING:
+    import torch
 
 
 def training_set(config: dict[str, Any], number: int, seed: int) -> Labelled:
@@ -24,8 +26,14 @@ def training_set(config: dict[str, Any], number: int, seed: int) -> Labelled:
     if number and number not in known:
         raise InputError(f"--experiment {number}: the configuration has {', '.join(map(str, known))}.")
     experiment = Experiment.of(config, number or min(known), seed, "cpu")
-    images, labels, extractor = experiment.clean_set()
+    arrays, facts = experiment.draw()
+    images, labels = arrays["train_image"], arrays["train_label"]
+
+    def adversary() -> "torch.nn.Module":
+        fitted = experiment.fit_features(arrays["spare_image"]) if experiment.features else None
+        return experiment.train_adversary(images, labels, experiment.extractor(fitted))
+
     if number:
-        made = experiment.poison(images, labels, partial(experiment.train_adversary, images, labels, extractor))
+        made = experiment.poison(images, labels, adversary)
         images, labels = poisoned_set(images, labels, made.index, made.image, made.label)
-    return Labelled(images, labels, classes=class_names(open_source(config["images"])[1]))
+    return Labelled(images, labels, classes=class_names(facts))

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from rethinking_backdoors import kernels
 from rethinking_backdoors.attacks.poisoning import poisoned_set
-from rethinking_backdoors.config import attacked, tabled
+from rethinking_backdoors.attacks.registry import needs_adversary
+from rethinking_backdoors.config import tabled
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.evaluation.retraining import outcome, with_trigger
 from rethinking_backdoors.experiment import Experiment
@@ -48,7 +50,7 @@ def planned(config: dict[str, Any], done: pd.DataFrame, seeds: Sequence[int], po
     order += [number for number in experiments if number not in order]
     for seed in seeds:
         for number in order:
-            adversarial = number in attacked(experiments) and experiments[number]["attack"] == "clean_label_adversarial"
+            adversarial = needs_adversary(experiments[number]["attack"])
             if (number, seed) not in finished and (not adversarial or _poison(poisons, number, seed).exists()):
                 yield number, seed
 
@@ -120,8 +122,6 @@ def keep(path: Path, line: dict[str, Any]) -> None:
 
 def _predicted(step: Step, images: np.ndarray) -> np.ndarray:
     """(1, N) int64, the class of each image (N, H, W, 3) uint8."""
-    import torch
-
     return step.logits(torch.from_numpy(images)).argmax(0).numpy()[None]
 
 
