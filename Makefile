@@ -37,13 +37,13 @@ reference-run: .venv/.ready
 
 # What the scan answers where the truth is known (docs/scan.md): about three hours on two cores, resumable, most of it CIFAR-10's.
 scan-study: .venv/.ready
-	$(BIN)/python -m snakemake --logger progress --cores $(CORES) --configfile config/digits.yaml config/scan/digits.yaml \
-	  -- results/digits/tables/scan.csv results/digits/tables/scan_power.csv
-	$(BIN)/python -m snakemake --logger progress --cores $(CORES) --configfile config/scan/fashion_mini.yaml \
-	  -- results/fashion_mini/tables/scan.csv
-	$(BIN)/python -m snakemake --logger progress --cores $(CORES) --configfile config/cifar10_mini.yaml config/scan/cifar10_mini.yaml \
-	  -- results/cifar10_mini/tables/scan.csv
+	$(SCANS) --configfile config/digits.yaml config/scan/digits.yaml -- $(call tables,digits,scan scan_others scan_power)
+	$(SCANS) --configfile config/digits.yaml -- $(call tables,digits,scan_price scan_trusted)
+	$(SCANS) --configfile config/scan/fashion_mini.yaml -- $(call tables,fashion_mini,scan scan_others scan_growth)
+	$(SCANS) --configfile config/cifar10_mini.yaml config/scan/cifar10_mini.yaml -- $(call tables,cifar10_mini,scan scan_others)
 	$(BIN)/python tools/scan_study.py
+SCANS = $(BIN)/python -m snakemake --logger progress --cores $(CORES)
+tables = $(foreach name,$(2),results/$(1)/tables/$(name).csv)
 
 # Table 1 with the paper's network and all of CIFAR-10 on a processor: an hour and a half a network, resumable at every epoch.
 table1: .venv/.ready

@@ -13,7 +13,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [sys.path[0], dict(os.
 # Snakemake 9 runs scripts by an unquoted path: every job fails where the environment lies in a folder with a space in its name.
 sys.executable = shlex.quote(sys.executable)
 
-from rethinking_backdoors import kernels
+from rethinking_backdoors import kernels, running
 from rethinking_backdoors.attacks import registry as attack_registry
 from rethinking_backdoors.attacks import triggers
 from rethinking_backdoors.config import (
@@ -70,7 +70,9 @@ SUSPICIOUS = [*BASELINES, *YARDSTICKS]
 COMPARISONS = config.get("comparisons", {})
 STUDIES = [name for name in ("control", "lasso", "convergence", "laws") if name in COMPARISONS]
 # Tables of what the scan answers, and the experiments they need: all; the first plain attack of either kind.
-SCANNED = {"scan": EXPERIMENTS, "scan_power": first_of(EXPERIMENTS, "dirty_label", "clean_label")}
+FIRST = first_of(EXPERIMENTS, "dirty_label", "clean_label")
+SCANNED = {"scan": EXPERIMENTS, "scan_others": EXPERIMENTS, "scan_power": FIRST, "scan_price": ATTACKED, "scan_growth": FIRST}
+SCANNED["scan_trusted"] = [e for e in EXPERIMENTS if e not in ATTACKED]
 TABLES = ["table1", "table2", "table3", "table4", "table6", "defenses"]
 
 
@@ -134,6 +136,11 @@ rule report_pages:
 
 
 onstart:
+    try:
+        running.begin(os.getcwd())
+    except InputError as error:
+        print(error, file=sys.stderr, flush=True)
+        os._exit(2)
     if config["kernels"] == "portable" and not kernels.available():
         print(kernels.WARNING, file=sys.stderr)
 

@@ -1,7 +1,8 @@
 """Joins what the scan answered on all data sets: make scan-study, or python tools/scan_study.py results results/reference
 
 Reads the tables scan_seeds.csv of every data set under the first folder. Writes under the second one scan/sets.csv (a line a
-set), scan/summary.csv (how many of them alarm, with an exact 95 % interval) and scan/sets.png (a point a set).
+set), scan/summary.csv (how many of them alarm, with an exact 95 % interval), scan/sets.png (a point a set), every table scan*.csv
+but those of single seeds, and pictures of what detection costs.
 """
 
 import sys
@@ -10,15 +11,13 @@ from pathlib import Path
 import pandas as pd
 from scipy.stats import binomtest
 
-from rethinking_backdoors.detection.labels import Settings
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import write_text
+from rethinking_backdoors.reporting.figures import scan as figures
 from rethinking_backdoors.reporting.figures import style
 
 QUIET = "nobody attacked: "
 MEANS = ("flagged", "poison_left", "clean_flagged", "asr", "clean_accuracy")
-# p-values are stored to four digits.
-SMALLEST = 1e-4
 
 
 def sets(folder: Path) -> pd.DataFrame:
@@ -60,22 +59,14 @@ def _line(dataset: str, attacked: bool, kind: str, part: pd.DataFrame) -> dict:
     return line | {name: round(part[name].mean(), 2) for name in MEANS if name in part and part[name].notna().any()}
 
 
-@style.theme()
-def draw(found: pd.DataFrame):
-    """A point a set: how far its label stands out, and how clearly its group is parted from the rest of the label."""
-    figure, settings = style.canvas(5.2, 3.2), Settings()
-    axes = figure.subplots()
-    markers = dict(zip(found["dataset"].unique(), "osD^vPX", strict=False))
-    for (dataset, attacked), part in found.groupby(["dataset", "attacked"]):
-        color, words = (style.POISONED, "attacked") if attacked else (style.CLEAN, "not attacked")
-        look = {"color": color, "marker": markers[dataset], "s": 16, "alpha": 0.8, "linewidths": 0}
-        axes.scatter(part["p_value"].clip(lower=SMALLEST), part["apart"], label=f"{dataset}, {words}", **look)
-    axes.axvline(settings.alarm, color=style.NEUTRAL, lw=0.8, ls=style.DASHED)
-    axes.axhline(100 * settings.apart, color=style.NEUTRAL, lw=0.8, ls=style.DASHED)
-    axes.set(xscale="log", xlabel=f"p of the label that stands out most (at least {SMALLEST})")
-    axes.set_ylabel("variance between two humps, %")
-    axes.legend(fontsize=6, loc="lower left")
-    return figure
+def tables(folder: Path, target: Path) -> None:
+    """Copies the tables of every data set, and draws what detection costs where that was measured."""
+    for path in sorted(folder.glob("*/tables/scan*.csv")):
+        if not path.stem.endswith("_seeds") and folder != target:
+            write_text(target / path.relative_to(folder), path.read_text(encoding="utf-8"))
+        if picture := {"scan_price": figures.price, "scan_growth": figures.growth}.get(path.stem):
+            name = path.stem.removeprefix("scan_")
+            style.save(picture(pd.read_csv(path)), target / f"scan/{path.parts[-3]}_{name}.png")
 
 
 def main(folder: Path, target: Path) -> None:
@@ -86,7 +77,8 @@ def main(folder: Path, target: Path) -> None:
         print(f"{name}: {line.alarms} of {line.sets} alarm, {line.low} to {line.high} %")
     write_text(target / "scan/sets.csv", found.to_csv(index=False))
     write_text(target / "scan/summary.csv", counts.to_csv(index=False))
-    style.save(draw(found), target / "scan/sets.png")
+    style.save(figures.sets(found), target / "scan/sets.png")
+    tables(folder, target)
 
 
 if __name__ == "__main__":

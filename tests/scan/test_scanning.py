@@ -5,7 +5,7 @@ import pytest
 
 from rethinking_backdoors.data.labelled import Labelled
 from rethinking_backdoors.errors import InputError
-from rethinking_backdoors.scan import inputs, models
+from rethinking_backdoors.scan import inputs, models, sets
 from rethinking_backdoors.scan.evidence import evidence
 from rethinking_backdoors.scan.result import write
 from rethinking_backdoors.scan.scanning import scan
@@ -122,6 +122,19 @@ def test_trusted_data_takes_the_place_of_other_labels(table):
     assert found.label == 3
     with pytest.raises(InputError, match="examples of the label 5: at least 20 are needed"):
         scan(data, units=100, threads=1, trust=Labelled(trust.values[trust.labels != 5], trust.labels[trust.labels != 5]))
+
+
+def test_few_trusted_examples_are_drawn_again_and_raise_no_alarm(table):
+    """Without that, sets that are smaller than the data, or all the same, lie far below any data."""
+    data, _ = table()
+    trust, _ = table(seed=0, each=20)
+    parts = [sets.drawn(data, trust, 0, number) for number in range(2)]
+    assert (np.bincount(parts[0].labels) == np.bincount(data.labels)).all()
+    assert not np.array_equal(parts[0].values, parts[1].values)
+    found = scan(data, units=150, threads=1, trust=trust)
+    assert found.z < found.verdict.first.distance.threshold
+    same = scan(data, units=150, threads=1, trust=data)
+    assert same.z < same.verdict.first.distance.threshold
 
 
 def test_every_example_of_a_subset_is_in_a_batch(tmp_path):

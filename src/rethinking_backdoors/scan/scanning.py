@@ -93,7 +93,7 @@ def _run(made: sets.Sets, clock: Clock, threads: int, units: int | None, say: Sa
         say(line)
     look, there, verdict = 0, 0, None
     for look in plan.looks:
-        _train(made, plan, look, clock, threads, say)
+        train(made, plan, look, clock, threads, say)
         there = trained(made, plan, look)
         if there < min(look, planning.LEAST):
             raise InputError(
@@ -110,7 +110,7 @@ def _run(made: sets.Sets, clock: Clock, threads: int, units: int | None, say: Sa
     return result(made, plan, (look, there), verdict, clock.spent, asked)
 
 
-def _train(made: sets.Sets, plan: planning.Plan, look: int, clock: Clock, threads: int, say: Say) -> None:
+def train(made: sets.Sets, plan: planning.Plan, look: int, clock: Clock, threads: int, say: Say = lambda text: None) -> None:
     """Trains every set up to so many units, or as far as the budget goes."""
     wanted, done = list(zip(plan.fractions, plan.counts(look), strict=True)), 0
     total = sum(count for _, count in wanted) * len(made.works)

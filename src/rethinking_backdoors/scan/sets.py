@@ -52,10 +52,12 @@ def make(data: Labelled, folder: Path, *, model: str, trainer: str | None, trust
     Raises:
         InputError: the trusted data lacks a label, or the model does not fit the data.
     """
-    root, recipe, works = int(generator(seed, "scan").integers(2**62)), None, []
-    parts = [data, *(_drawn(data, trust, seed, number) for number in range(REFERENCES if trust else 0))]
+    recipe, works = None, []
+    parts = [data, *(drawn(data, trust, seed, number) for number in range(REFERENCES) if trust)]
     for number, part in enumerate(parts):
         place = folder / ("data" if not number else f"trusted{number}")
+        # A set of its own needs subsets of its own: else sets that are nearly the same vary less than two data sets do.
+        root = int(generator(seed, "scan", *([number] if number else [])).integers(2**62))
         fingerprint = digest_arrays(part.values, part.labels)
         if trainer is None:
             # What the features are fitted on is the same for all sets.
@@ -68,9 +70,14 @@ def make(data: Labelled, folder: Path, *, model: str, trainer: str | None, trust
     return Sets(parts, works, recipe, Settings(), seed)
 
 
-def _drawn(data: Labelled, trust: Labelled | None, seed: int, number: int) -> Labelled:
-    """A trusted set with as many examples of each label as the data, or all where there are fewer."""
-    assert trust is not None
+def drawn(data: Labelled, trust: Labelled, seed: int, number: int) -> Labelled:
+    """A trusted set with as many examples of each label as the data; with replacement where a label has fewer.
+
+    Smaller sets would not do: a group moves margins more where there are fewer examples (docs/scan.md).
+
+    Raises:
+        InputError: the examples are of another kind, or a label has too few.
+    """
     if trust.values.shape[1:] != data.values.shape[1:]:
         raise InputError(f"the trusted examples have the shape {trust.values.shape[1:]}, the data's {data.values.shape[1:]}.")
     if trust.classes != data.classes:
@@ -80,6 +87,6 @@ def _drawn(data: Labelled, trust: Labelled | None, seed: int, number: int) -> La
         there = np.flatnonzero(trust.labels == label)
         if len(there) < min(count, _NEEDED):
             raise InputError(f"the trusted data has {len(there)} examples of the label {label}: at least {_NEEDED} are needed.")
-        chosen.append(rng.permutation(there)[:count])
+        chosen.append(rng.permutation(there)[:count] if len(there) >= count else rng.choice(there, count))
     index = np.sort(np.concatenate(chosen))
     return Labelled(trust.values[index], trust.labels[index], data.classes)

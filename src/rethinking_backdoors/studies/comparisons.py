@@ -93,7 +93,7 @@ COMPARISONS: dict[str, Callable[..., Iterator[Row]]] = {
     "laws": explanations.laws_of_margins,
 }
 # What is no percentage.
-_UNBOUNDED = ("left", "sd", "spread", "unexplained", "flagged")
+_UNBOUNDED = ("left", "sd", "spread", "unexplained", "flagged", "needed", "z")
 MEASURED = [
     "auroc",
     "auroc_within_target",
@@ -116,6 +116,11 @@ MEASURED = [
     "clean_flagged",
     "asr",
     "clean_accuracy",
+    # Of trusted sets, see ``trusting``.
+    "z",
+    # Of the price of detection, see ``price``.
+    "models_needed",
+    "price_needed",
 ]
 
 
