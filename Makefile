@@ -14,7 +14,7 @@ EXPERIMENTS ?= 1,5,6
 
 # The Pythons that `make test-wheel` tries.
 PYTHONS ?= python3.11 python3.12 python3.13
-.PHONY: reproduce check verify report reference reference-run scan-study table1 test test-fast lint types test-machines test-wheel benchmark cifar10 lock clean
+.PHONY: reproduce check verify report reference reference-run scan-study table1 test test-fast test-faults fuzz lint types test-machines test-wheel benchmark cifar10 lock clean
 
 # The paper's experiments on digits, then the answer.
 reproduce: .venv/.ready
@@ -66,6 +66,14 @@ test: lint
 # Without the tests that run the workflow, and those that take seconds each.
 test-fast: .venv/.ready
 	$(BIN)/python -m pytest -m "not slow"
+
+# The fault table of docs/faults.md, done to real runs: a quarter of an hour.
+test-faults: .venv/.ready
+	FAULTS=1 $(BIN)/python -m pytest tests/faults -rs
+
+# Every reader of files on 10,000 damaged ones.
+fuzz: .venv/.ready
+	FUZZ=10000 $(BIN)/python -m pytest tests/fuzz
 
 lint: .venv/.ready
 	$(BIN)/python -m ruff format --check .

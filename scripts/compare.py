@@ -1,6 +1,7 @@
 import pandas as pd
 
 from rethinking_backdoors.evaluation.tables import truth
+from rethinking_backdoors.experiment import asked
 from rethinking_backdoors.io import job, write_text
 from rethinking_backdoors.margins.store import open_with_masks
 from rethinking_backdoors.studies.comparisons import COMPARISONS
@@ -8,7 +9,7 @@ from rethinking_backdoors.studies.setting import Setting
 
 with job(snakemake.log[0]):
     params, inputs, wildcards = snakemake.params, snakemake.input, snakemake.wildcards
-    masks, margins, common = open_with_masks(inputs.margins)
+    masks, margins, common = open_with_masks(inputs.margins, asked(snakemake.wildcards))
     poisoned, target = truth(inputs.poison, inputs.images, params.target_class).values()
     setting = Setting(masks, margins, poisoned, target, params.removed, int(common["root"]))
     start = {"experiment": int(wildcards.experiment), "seed": int(wildcards.seed)}

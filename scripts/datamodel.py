@@ -1,10 +1,11 @@
 from rethinking_backdoors.datamodels import estimator_of, fit_with_fidelity
+from rethinking_backdoors.experiment import asked
 from rethinking_backdoors.io import job, write_array
 from rethinking_backdoors.margins.store import open_with_masks
 
 with job(snakemake.log[0], snakemake.params.device):
     name = snakemake.params.estimator
-    masks, margins, common = open_with_masks(snakemake.input.margins)
+    masks, margins, common = open_with_masks(snakemake.input.margins, asked(snakemake.wildcards))
     fitted, fidelity = fit_with_fidelity(estimator_of(name, snakemake.params.device), masks, margins)
     manifest = {"estimator": name, "m": masks.shape[0], "alpha": common["alpha"], "root": common["root"]}
     manifest |= {"fidelity": fidelity, "orientation": "rows are training examples"}

@@ -1,6 +1,7 @@
 import numpy as np
 
 from rethinking_backdoors.datamodels import halves_of, weights_of
+from rethinking_backdoors.experiment import asked
 from rethinking_backdoors.io import job, read_array, read_npz, write_text
 from rethinking_backdoors.margins.store import open_with_masks
 from rethinking_backdoors.reporting.verification.evidence import numbers, objective_of_poison
@@ -10,7 +11,7 @@ with job(snakemake.log[0], snakemake.params.device):
     strength = read_npz(inputs.strength)
     values = [*numbers(strength, read_npz(inputs.rivals), read_array(inputs.weights)[0])]
     if inputs.control:  # where detection looks
-        masks, margins, _ = open_with_masks(inputs.margins)
+        masks, margins, _ = open_with_masks(inputs.margins, asked(snakemake.wildcards))
         found = np.concatenate([read_npz(path, "found")["found"] for path in inputs.control], axis=1)
         halves = halves_of(weights_of(params.estimator, params.device), masks, margins)
         share = objective_of_poison(halves, np.flatnonzero(strength["poisoned"]), found)

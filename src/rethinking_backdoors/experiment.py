@@ -27,6 +27,12 @@ Arrays = dict[str, np.ndarray]
 Section = dict[str, Any]
 
 
+def asked(wildcards: Any) -> Section:
+    """What the manifests of the margins that a job reads have to say, by its wildcards."""
+    known: Section = {"root": str(root(wildcards.dataset, int(wildcards.experiment), int(wildcards.seed)))}
+    return known | ({"alpha": int(wildcards.alpha) / 100} if hasattr(wildcards, "alpha") else {})
+
+
 @dataclass(frozen=True)
 class Experiment:
     """What of a configuration an experiment is made from. A step needs some of it; the rest may be None.

@@ -7,31 +7,30 @@ import os
 import sys
 import tempfile
 import traceback
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.errors import InputError, reading, refusal, writing
 
 
 @contextlib.contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
     """Yields a temporary path in the folder of ``path`` and renames it to ``path`` when the block ends without an error."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def sha256(path: str | Path) -> str:
@@ -67,12 +66,8 @@ def write_json(path: str | Path, content: dict[str, Any]) -> None:
 
 def read_json(path: str | Path) -> dict[str, Any]:
     """Reads a JSON object; raises InputError if the file is missing or is not one."""
-    try:
+    with reading(path, "JSON file", _again(path)):
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist: make it first or correct the path.") from None
-    except (UnicodeDecodeError, json.JSONDecodeError):
-        raise InputError(f"{path} is not a whole JSON file{_again(path)}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no JSON object{_again(path)}")
     return content
@@ -93,15 +88,10 @@ def write_npz(path: str | Path, **arrays: np.ndarray) -> None:
 
 def read_npz(path: str | Path, *names: str) -> dict[str, np.ndarray]:
     """Reads the named arrays (all if none is named) without ever unpickling; raises InputError on a damaged or foreign file."""
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in (names or archive.files)}
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist: make it first or correct the path.") from None
-    except KeyError as error:
-        raise InputError(f"{path} lacks an array ({error.args[0]}): it is not a file of this project's kind.") from None
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error, AttributeError):
-        raise InputError(f"{path} is truncated or no .npz file{_again(path)}") from None
+    with reading(path, ".npz file", _again(path)), open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+        if missing := set(names) - set(archive.files):
+            raise InputError(f"{path} lacks an array ({sorted(missing)[0]}): it is not a file of this project's kind.")
+        return {name: archive[name] for name in (names or archive.files)}
 
 
 def write_array(path: str | Path, array: np.ndarray, manifest: dict[str, Any]) -> None:
@@ -123,7 +113,8 @@ def read_array(path: str | Path) -> tuple[np.ndarray, dict[str, Any]]:
         raise InputError(f"{path} does not exist: make it first or correct the path.")
     if sha256(path) != manifest.get("sha256"):
         raise InputError(f"{path} is not the file that its manifest describes{_again(path, 'both')}")
-    return np.load(path, mmap_mode="r", allow_pickle=False), manifest
+    with reading(path, ".npy file", _again(path)):
+        return np.load(path, mmap_mode="r", allow_pickle=False), manifest
 
 
 def require_device(device: str) -> None:
@@ -161,6 +152,10 @@ def job(log: str | Path, device: str | None = None) -> Iterator[None]:
         except KeyboardInterrupt:
             print("interrupted: run the workflow again to go on", file=file)
             sys.exit(130)
-        except Exception:
+        except Exception as error:
+            if sentence := refusal(error):
+                print(sentence, file=file)
+                print(sentence, file=stderr)
+                sys.exit(2)
             traceback.print_exc(file=file)
             raise

@@ -91,7 +91,7 @@ def test_a_set_is_read_in_whatever_form_it_has(tmp_path):
         ("a.txt", b"25\n", "at least one and not all"),
         ("a.txt", b"9" * 5000, "not an index from 0"),
         ("a.txt", b"-1\n", "not an index from 0"),
-        ("a.txt", b"\xff\xfe", "cannot be read"),
+        ("a.txt", b"\xff\xfe", "no text file"),
         ("a.csv", b"a,b\n1,2\n", "lacks the columns index and flagged"),
         ("a.csv", b"", "lacks the columns index and flagged"),
         ("a.npy", b"junk", "no .npy file"),

@@ -52,7 +52,7 @@ def test_what_is_wrong_is_said_in_one_sentence(folder, tmp_path):
         with pytest.raises(InputError, match=words):
             image_folder.load(wrong, 16)
     (folder / "ant/03.png").write_bytes(b"no picture")
-    with pytest.raises(InputError, match=r"03\.png is no image file"):
+    with pytest.raises(InputError, match=r"03\.png is truncated or no image file"):
         image_folder.load(folder, 16)
 
 

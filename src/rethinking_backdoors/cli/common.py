@@ -3,7 +3,6 @@
 import contextlib
 import re
 import sys
-import zipfile
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 import typer
 
-from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.errors import InputError, reading, refusal
 from rethinking_backdoors.io import read_array, read_json, require_device
 from rethinking_backdoors.margins.arrays import Masks, PackedMasks
 from rethinking_backdoors.margins.store import open_with_masks
@@ -36,6 +35,11 @@ def one_sentence() -> Iterator[None]:
         yield
     except InputError as error:
         print(error, file=sys.stderr)
+        raise typer.Exit(2) from None
+    except Exception as error:
+        if not (sentence := refusal(error)):
+            raise
+        print(sentence, file=sys.stderr)
         raise typer.Exit(2) from None
 
 
@@ -69,12 +73,8 @@ def checked(settings: dict[str, Any]) -> dict[str, Any]:
 
 def load_array(path: Path) -> np.ndarray:
     """A .npy array, memory-mapped, never unpickled."""
-    try:
+    with reading(path, ".npy file of numbers"):
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist.") from None
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile):
-        raise InputError(f"{path} is truncated or no .npy file of numbers.") from None
     if not isinstance(array, np.ndarray):
         array.close()
         raise InputError(f"{path} is an archive of arrays (.npz): save the one that is meant as .npy.")
@@ -151,16 +151,10 @@ def _stated(path: Path, manifest: dict[str, Any]) -> Orientation:
 
 def _from_torch(path: Path) -> tuple[np.ndarray, Orientation | None]:
     """A tensor, or the dictionary ``weight``, ``bias``, ``lam`` of the public datamodels code (train x target)."""
-    import pickle
-
     import torch
 
-    try:
+    with reading(path, "file of torch", ": or it holds more than tensors, which is never loaded."):
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist.") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError):
-        raise InputError(f"{path} is truncated, or holds more than tensors, which is never loaded.") from None
     if isinstance(content, torch.Tensor):
         return _numbers(path, content), None
     if not (isinstance(content, dict) and isinstance(content.get("weight"), torch.Tensor)):

@@ -10,7 +10,7 @@ import typer
 from rethinking_backdoors.cli.common import Orientation, load_array, one_sentence, read_weights
 from rethinking_backdoors.cli.outputs import Force, check_outputs
 from rethinking_backdoors.detection.objective import objective
-from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.errors import InputError, reading
 from rethinking_backdoors.io import write_text
 from rethinking_backdoors.seeds import generator
 from rethinking_backdoors.strength import estimate, estimates
@@ -79,10 +79,8 @@ def _indices(path: Path, n: int) -> np.ndarray:
         if array.ndim != 1 or array.dtype.kind not in "biu" or (array.dtype == bool and len(array) != n):
             raise InputError(f"{path} holds {array.dtype} {array.shape}: indices, or {n} bools, are needed.")
         return np.flatnonzero(array) if array.dtype == bool else np.asarray(array, dtype=np.int64)
-    try:
+    with reading(path, "text file with one index a line"):
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError):
-        raise InputError(f"{path} cannot be read: give a text file with one index a line.") from None
     if path.suffix == ".csv":
         lines = _flagged(path, lines)
     words = [word for line in lines for word in line.split("#")[0].split()]

@@ -36,13 +36,15 @@ def load(path: str | Path) -> dict[str, Any]:
     if str(path) in NAMES:
         path = PACKAGED / f"{path}.yaml"
     try:
+        if Path(path).exists() and not Path(path).is_file():
+            raise OSError
         config = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)  # a SafeLoader
     except OSError:
         raise InputError(f"{path} cannot be read: give the path of a configuration, or {', '.join(NAMES)}.") from None
     except InputError as error:
         raise InputError(f"{path} is no configuration: {error}.") from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path} is no YAML file ({' '.join(str(error).split())}).") from None
+    except (ValueError, RecursionError, yaml.YAMLError) as error:  # dates that are none, brackets without end
+        raise InputError(f"{path} is no YAML file ({_short(str(error))}).") from None
     if not isinstance(config, dict):
         raise InputError(f"{path} holds no configuration: compare it with config/digits.yaml.")
     return canonical(config)
@@ -72,7 +74,7 @@ def check(config: dict[str, Any]) -> dict[str, Any]:
             raise InputError(f"The configuration is wrong at {_sentence(error.errors()[0])}.") from None
     config = canonical(config)
     if wrong := next(senseless(config), None):
-        raise InputError(f"The configuration is wrong at {wrong}.")
+        raise InputError(f"The configuration is wrong at {_short(wrong)}.")
     return config
 
 
@@ -98,4 +100,10 @@ def _sentence(error: Any) -> str:
         fault = error["msg"].removeprefix("Value error, ").replace("Input should", "it should")
         shown = error["input"]
         fault += f"; given: {shown}" if isinstance(shown, str | int | float) else ""
-    return f"{'.'.join(map(str, place)) or 'the top level'}: {fault}"
+    return _short(f"{'.'.join(map(str, place)) or 'the top level'}: {fault}")
+
+
+def _short(text: str) -> str:
+    """One line of at most 300 characters: what a configuration holds may be anything."""
+    text = " ".join(text.split())
+    return text if len(text) <= 300 else f"{text[:297]}..."

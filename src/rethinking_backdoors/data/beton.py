@@ -1,17 +1,20 @@
 """The poisoned training set as an FFCV .beton file. The one module that knows ffcv (which takes seconds to import)."""
 
 import functools
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.errors import InputError, reading, refusal
 from rethinking_backdoors.io import atomic
 
 # The smallest page that ffcv allows, so that a set of small images does not take 17 MB.
 _PAGE_SIZE = 1 << 21
+_SHA256 = 32  # bytes at the end
+DAMAGED = ": delete it and run the workflow again."
 
 
 def write(path: str | Path, images: np.ndarray, labels: np.ndarray) -> None:
@@ -29,6 +32,9 @@ def write(path: str | Path, images: np.ndarray, labels: np.ndarray) -> None:
     with atomic(path) as temporary:
         writer = DatasetWriter(str(temporary), fields, page_size=_PAGE_SIZE, num_workers=1)
         writer.from_indexed_dataset(pairs)
+        # ffcv reads what its tables point at, and ends the process where they point at nothing: the file's end is a checksum.
+        with open(temporary, "ab") as file:
+            file.write(_checksum(temporary))
 
 
 def read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
@@ -59,8 +65,11 @@ def stream(
         InputError: the file is missing, truncated or not a .beton file.
     """
     path, count = Path(path), None if orders is None else orders.shape[1]
+    with reading(path, ".beton file", DAMAGED):
+        changed = path.stat().st_mtime_ns
+        _check(str(path), changed)
     try:
-        loader = _loader(str(path), path.stat().st_mtime_ns, batch_size, workers, count)
+        loader = _loader(str(path), changed, batch_size, workers, count)
         for order in [None] if orders is None else orders:
             if order is not None:
                 loader.traversal_order.indices = order
@@ -68,7 +77,28 @@ def stream(
                 # ffcv reuses its batch buffers.
                 yield np.array(image), np.array(label).reshape(-1).astype(np.int64)
     except (AssertionError, OSError, ValueError, IndexError) as error:
-        raise InputError(f"{path} is truncated or no .beton file ({error}): delete it and run the workflow again.") from None
+        raise InputError(refusal(error, path) or f"{path} is truncated or no .beton file{DAMAGED}") from None
+
+
+@functools.lru_cache(maxsize=4)
+def _check(path: str, changed: int) -> None:
+    """Whether the file is as it was written; once for each time of change."""
+    size = Path(path).stat().st_size - _SHA256
+    with open(path, "rb") as file:
+        file.seek(max(0, size))
+        if size < 0 or file.read() != _checksum(path, size):
+            raise InputError(f"{path} is truncated or no .beton file of this project{DAMAGED}")
+
+
+def _checksum(path: str | Path, size: int | None = None) -> bytes:
+    """SHA-256 of the first ``size`` bytes, of all if not given."""
+    found = hashlib.sha256()
+    with open(path, "rb") as file:
+        left = size if size is not None else Path(path).stat().st_size
+        while left > 0 and (block := file.read(min(left, 1 << 22))):
+            found.update(block)
+            left -= len(block)
+    return found.digest()
 
 
 @functools.cache

@@ -1,12 +1,11 @@
 """The four files of MNIST and its kin (Fashion-MNIST): images and labels in the IDX format, packed with gzip or not."""
 
 import gzip
-import zlib
 from pathlib import Path
 
 import numpy as np
 
-from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.errors import InputError, reading
 
 FILES = {
     "x_train": "train-images-idx3-ubyte",
@@ -42,12 +41,8 @@ def load(folder: str | Path) -> dict[str, np.ndarray]:
 def _read(folder: Path, name: str) -> np.ndarray:
     packed = folder / f"{name}.gz"
     path = packed if packed.is_file() else folder / name
-    try:
+    with reading(path, "gzip file"):
         content = gzip.decompress(path.read_bytes()) if path == packed else path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist.") from None
-    except (OSError, EOFError, zlib.error):
-        raise InputError(f"{path} is truncated or no gzip file.") from None
     # 0, 0, the type (8: bytes), the number of dimensions, then each as four bytes, the highest first.
     if len(content) < 4 or content[:3] != b"\0\0\x08" or len(content) < 4 + 4 * content[3]:
         raise InputError(f"{path} is no IDX file of bytes.")

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.errors import InputError, reading
+
+# A larger image takes a gigabyte of memory, whatever its file holds.
+MOST_PIXELS = 80_000_000
 
 
 def load(folder: str | Path, side: int) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
@@ -32,12 +35,8 @@ def load(folder: str | Path, side: int) -> tuple[np.ndarray, np.ndarray, dict[st
         raise InputError(f"{folder} has one class only ({files.classes[0]}): at least two are needed.")
     images = np.empty((len(files), side, side, 3), dtype=np.uint8)
     for number, (path, _) in enumerate(files.samples):
-        try:
+        with reading(path, "image file that can be read", ": mend it or take it out."):
             images[number] = files[number][0]
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{path} is no image file that can be read: mend it or take it out.") from None
     labels = np.array(files.targets, dtype=np.int64)
     sha256 = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
     facts = {"source": "folder", "origin": "image folder", "sha256": sha256, "official": False, "note": _left_out(Path(folder))}
@@ -51,6 +50,8 @@ def opened(path: str) -> Image.Image:
         InputError: its pixels are floats, whose range nobody knows.
     """
     with Image.open(path) as file:
+        if file.width * file.height > MOST_PIXELS:
+            raise InputError(f"{path} says that it has {file.width} x {file.height} pixels: scale it down.")
         image = ImageOps.exif_transpose(file)
         if image.mode == "F":
             raise InputError(f"{path} holds floating-point pixels, whose range is not known: save it with 8 or 16 bits.")

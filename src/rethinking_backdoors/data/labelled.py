@@ -1,14 +1,12 @@
 """A data set of the user's own, whatever form it has: images or features with a label each."""
 
-import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from rethinking_backdoors.data import cifar10, idx, image_folder, tables
-from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.errors import InputError, reading
 
 TABLES = (".csv", ".tsv", ".parquet")
 # What arrays of images or features, and of labels, are called in .npz files.
@@ -92,24 +90,17 @@ def _folder(path: Path, side: int) -> Labelled:
 
 
 def _archive(path: Path) -> Labelled:
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            chosen = [next((name for name in wanted if name in archive.files), None) for wanted in (VALUES, LABELS)]
-            held, arrays = archive.files, [archive[name] for name in chosen if name]
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError):
-        raise InputError(f"{path} is truncated or no .npz file of numbers.") from None
+    with reading(path, ".npz file of numbers"), open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+        chosen = [next((name for name in wanted if name in archive.files), None) for wanted in (VALUES, LABELS)]
+        held, arrays = archive.files, [archive[name] for name in chosen if name]
     if len(arrays) < 2:
         raise InputError(f"{path} holds {', '.join(held) or 'nothing'}: images or features, and labels are needed.")
     return Labelled(images_or_features(arrays[0], path), arrays[1])
 
 
 def _array(path: Path) -> np.ndarray:
-    try:
+    with reading(path, ".npy file of numbers"):
         array = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist.") from None
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile):
-        raise InputError(f"{path} is truncated or no .npy file of numbers.") from None
     if not isinstance(array, np.ndarray):
         raise InputError(f"{path} is an archive of arrays: call it .npz.")
     return array

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.errors import InputError, reading
 
 # More different texts than this in a column are names or free text, which no network learns from.
 MOST_CATEGORIES = 50
@@ -45,16 +45,15 @@ def load(path: str | Path, label: str | None) -> tuple[np.ndarray, np.ndarray, l
 
 
 def _read(path: Path) -> pd.DataFrame:
-    try:
-        if path.suffix == ".parquet":
+    with reading(path, "table"):
+        if path.suffix != ".parquet":
+            return pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",")
+        try:
             return pd.read_parquet(path)
-        return pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",")
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist.") from None
-    except ImportError:
-        raise InputError(f"{path}: reading Parquet needs the package pyarrow; install it or save the table as .csv.") from None
-    except (ValueError, OSError, pd.errors.ParserError) as error:
-        raise InputError(f"{path} is no table that can be read: {' '.join(str(error).split())}.") from None
+        except ImportError:
+            raise InputError(
+                f"{path}: reading Parquet needs the package pyarrow; install it or save the table as .csv."
+            ) from None
 
 
 def _column(values: pd.Series, name: str, path: str | Path) -> tuple[np.ndarray, list[str]]:

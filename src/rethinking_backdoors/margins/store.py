@@ -12,7 +12,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.errors import InputError, writing
 from rethinking_backdoors.io import atomic, digest, read_array, read_json, write_json, write_manifest
 from rethinking_backdoors.margins.arrays import PackedMasks, pack
 from rethinking_backdoors.margins.subsets import masks
@@ -65,11 +65,12 @@ class ShardWriter:
             self.done = first
             self._checksum = self._read_checksum()
         block = np.ascontiguousarray(rows[: self.models - first], dtype=np.float16).tobytes()
-        self._file.truncate(self._bytes)
-        self._file.seek(self._bytes)
-        self._file.write(block)
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with writing(self.partial):
+            self._file.truncate(self._bytes)
+            self._file.seek(self._bytes)
+            self._file.write(block)
+            self._file.flush()
+            os.fsync(self._file.fileno())
         self.done += len(block) // (2 * self.n)
         self._checksum = zlib.crc32(block, self._checksum)
         now = time.perf_counter()
@@ -166,17 +167,26 @@ def missing(folder: str | Path, models: tuple[int, int], size: int) -> list[tupl
     return [(first, end) for first, end in pairwise(cuts) if not there[first]]
 
 
-def open_shards(paths: Sequence[str | Path]) -> tuple[list[np.ndarray], dict[str, Any]]:
+def open_shards(paths: Sequence[str | Path], asked: dict[str, Any] | None = None) -> tuple[list[np.ndarray], dict[str, Any]]:
     """The shards of one setting in the order of their models, without those that diverged.
+
+    Args:
+        asked: what their manifests have to say, ``root`` and ``alpha`` for instance; see ``experiment.asked``.
 
     Returns:
         Margins (models, n) float16 of each shard, memory-mapped, and what the manifests share, with ``models`` the (m,) list of
         model indices.
 
     Raises:
-        InputError: a shard is damaged or none at all, or the shards do not belong together.
+        InputError: a shard is damaged or none at all, or the shards do not belong together or not here.
     """
     shards = sorted((_read_shard(path) for path in paths), key=lambda shard: shard.manifest["models"])
+    for shard in shards:
+        if any(shard.manifest[key] != value for key, value in (asked or {}).items()):
+            raise InputError(
+                f"{shard.path} is of another experiment, seed or subset fraction than its place says: delete it and its .json, "
+                "and run the workflow again."
+            )
     for shard in shards[1:]:
         _check_same(shards[0], shard)
     for one, following in pairwise(shards):
@@ -236,9 +246,11 @@ def _check_apart(one: _Shard, following: _Shard) -> None:
         raise InputError(f"The shards {one.path} and {following.path} both hold the models {both}: leave one of them out.")
 
 
-def open_with_masks(paths: Sequence[str | Path]) -> tuple[PackedMasks, list[np.ndarray], dict[str, Any]]:
+def open_with_masks(
+    paths: Sequence[str | Path], asked: dict[str, Any] | None = None
+) -> tuple[PackedMasks, list[np.ndarray], dict[str, Any]]:
     """The masks of all models (m, n), drawn again from their seeds; otherwise as ``open_shards``."""
-    shards, common = open_shards(paths)
+    shards, common = open_shards(paths, asked)
     models, n = common["models"], shards[0].shape[1]
     parts = (models[start : start + _MODELS_AT_ONCE] for start in range(0, len(models), _MODELS_AT_ONCE))
     return pack(masks(int(common["root"]), common["alpha"], part, n) for part in parts), shards, common
