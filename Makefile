@@ -14,7 +14,7 @@ EXPERIMENTS ?= 1,5,6
 
 # The Pythons that `make test-wheel` tries.
 PYTHONS ?= python3.11 python3.12 python3.13
-.PHONY: reproduce check verify report reference reference-run scan-study table1 test test-fast test-faults fuzz lint types test-machines test-wheel benchmark cifar10 lock clean
+.PHONY: reproduce check verify report reference reference-run scan-study table1 test test-fast test-faults test-slurm fuzz lint types test-machines test-wheel benchmark cifar10 lock clean
 
 # The paper's experiments on digits, then the answer.
 reproduce: .venv/.ready
@@ -70,6 +70,11 @@ test-fast: .venv/.ready
 # The fault table of docs/faults.md, done to real runs: a quarter of an hour.
 test-faults: .venv/.ready
 	FAULTS=1 $(BIN)/python -m pytest tests/faults -rs
+
+# A run on a real Slurm of one node, in a temporary folder; needs root and Debian's slurmctld, slurmd, slurm-client and munge.
+test-slurm: .venv/.ready
+	$(BIN)/python -m pip install -q snakemake-executor-plugin-slurm==2.8.0
+	SLURM_TESTS=1 $(BIN)/python -m pytest -n 0 tests/slurm -rs
 
 # Every reader of files on 10,000 damaged ones.
 fuzz: .venv/.ready

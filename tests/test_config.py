@@ -95,6 +95,8 @@ def test_every_whole_percent_is_a_subset_fraction():
         (("comparisons", "compute", "experiments", [12]), "comparisons.compute.experiments: there is no experiment 12"),
         (("comparisons", "compute", "models", [5000]), "there are 4000 models"),
         (("triggers", "stroke", "parts", 0, "width", None), "triggers.stroke.parts.0"),
+        (("triggers", "<script>", DIGITS["triggers"]["one_pixel"]), "triggers.<script>"),
+        (("triggers", "$(touch here)", DIGITS["triggers"]["one_pixel"]), "triggers.$(touch here)"),
     ],
 )
 def test_what_looks_right_and_is_not(change, says):

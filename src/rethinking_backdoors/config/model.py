@@ -212,6 +212,10 @@ class Deployed(Section):
     models: Count
 
 
+# What a person names stands in paths and pages.
+Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$", max_length=60)]
+
+
 class Configuration(Section):
     """One replication."""
 
@@ -222,7 +226,7 @@ class Configuration(Section):
     kernels: Literal["portable", "fastest"]
     seeds: Annotated[list[NotNegativeInteger], Field(min_length=1), AfterValidator(different)]
     target_class: NotNegativeInteger
-    triggers: dict[str, Trigger]
+    triggers: dict[Name, Trigger]
     experiments: Annotated[list[Experiment], Field(min_length=1)]
     only: Annotated[list[NotNegativeInteger], Field(min_length=1), AfterValidator(different)] | None = None
     adversary: Adversary | None = None
@@ -234,7 +238,7 @@ class Configuration(Section):
     detectors: Detectors
     controls: Controls
     comparisons: Comparisons = Comparisons()
-    defenses: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], Defense] = Field(default={})
+    defenses: dict[Name, Defense] = Field(default={})
     deployed: Deployed
 
 
