@@ -4,7 +4,7 @@ from rethinking_backdoors.experiment import asked
 from rethinking_backdoors.io import job, write_npz
 from rethinking_backdoors.margins.store import open_with_masks
 
-with job(snakemake.log[0], snakemake.params.device):
+with job(snakemake.log[0], snakemake.params.device, snakemake.resources.mem_mb):
     params = snakemake.params
     masks, margins, common = open_with_masks(snakemake.input.margins, asked(snakemake.wildcards))
     estimator, root = weights_of(params.estimator, params.device), int(common["root"])

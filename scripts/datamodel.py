@@ -3,7 +3,7 @@ from rethinking_backdoors.experiment import asked
 from rethinking_backdoors.io import job, write_array
 from rethinking_backdoors.margins.store import open_with_masks
 
-with job(snakemake.log[0], snakemake.params.device):
+with job(snakemake.log[0], snakemake.params.device, snakemake.resources.mem_mb):
     name = snakemake.params.estimator
     masks, margins, common = open_with_masks(snakemake.input.margins, asked(snakemake.wildcards))
     fitted, fidelity = fit_with_fidelity(estimator_of(name, snakemake.params.device), masks, margins)

@@ -1,7 +1,7 @@
 from rethinking_backdoors.detection.scores import detect
 from rethinking_backdoors.io import job, read_array, write_manifest, write_npz
 
-with job(snakemake.log[0], snakemake.params.device):
+with job(snakemake.log[0], snakemake.params.device, snakemake.resources.mem_mb):
     params, path = snakemake.params, snakemake.output.detection
     matrix, manifest = read_array(snakemake.input.weights)
     write_npz(path, **detect(matrix, params.settings, int(manifest["root"]), params.device))

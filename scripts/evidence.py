@@ -6,7 +6,7 @@ from rethinking_backdoors.io import job, read_array, read_npz, write_text
 from rethinking_backdoors.margins.store import open_with_masks
 from rethinking_backdoors.reporting.verification.evidence import numbers, objective_of_poison
 
-with job(snakemake.log[0], snakemake.params.device):
+with job(snakemake.log[0], snakemake.params.device, snakemake.resources.mem_mb):
     inputs, params, wildcards = snakemake.input, snakemake.params, snakemake.wildcards
     strength = read_npz(inputs.strength)
     values = [*numbers(strength, read_npz(inputs.rivals), read_array(inputs.weights)[0])]

@@ -7,7 +7,7 @@ from rethinking_backdoors.margins.store import open_with_masks
 from rethinking_backdoors.seeds import generator
 from rethinking_backdoors.strength import summarize
 
-with job(snakemake.log[0], snakemake.params.device):
+with job(snakemake.log[0], snakemake.params.device, snakemake.resources.mem_mb):
     inputs, output = snakemake.input, snakemake.output
     masks, margins, common = open_with_masks(inputs.margins, asked(snakemake.wildcards))
     estimator = weights_of(snakemake.params.estimator, snakemake.params.device)

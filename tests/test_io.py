@@ -1,4 +1,7 @@
 import json
+import os
+import socket
+import subprocess
 
 import numpy as np
 import pytest
@@ -103,6 +106,60 @@ def test_a_job_on_a_device_that_is_not_there_ends_before_it_begins(tmp_path, cap
     assert stop.value.code == 2
     assert (tmp_path / "log").read_text() == capsys.readouterr().err
     assert "working" not in (tmp_path / "log").read_text()
+
+
+def test_a_job_that_needs_more_memory_than_there_is_ends_before_it_begins(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended, io.job(tmp_path / "log", memory_mb=10**9):
+        raise AssertionError
+    assert ended.value.code == 2
+    assert "This job may need 1000000.0 GB of memory and " in capsys.readouterr().err
+    with io.job(tmp_path / "log", memory_mb=1):
+        pass
+    assert "at most 0.0 GB of memory are needed" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (OSError(28, "No space left on device", "a.npy"), "a.npy: the disk is full: make room and run the same command again."),
+        (OSError("4096 requested and 1024 written"), "A file: the disk is full"),
+        (PermissionError(13, "Permission denied", "b"), "b: permission is denied"),
+        (MemoryError("Unable to allocate 9. GiB"), "Memory ran out (Unable to allocate 9. GiB)"),
+    ],
+)
+def test_what_the_machine_refuses_is_said_in_one_sentence(error, says, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended, io.job(tmp_path / "log"):
+        raise error
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(says)
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_temporary_files_of_dead_processes_are_swept(tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    host = socket.gethostname()
+    left, alive = tmp_path / f".a.{host}-{dead.pid}-x.npy", tmp_path / f".a.{host}-{os.getpid()}-x.npy"
+    other = tmp_path / f".b.{host}-{dead.pid}-x.npy"
+    for path in (left, alive, other):
+        path.touch()
+    io.write_array(tmp_path / "a.npy", np.ones(3), {})
+    assert (left.exists(), alive.exists(), other.exists()) == (False, True, True)
+
+
+def test_a_large_file_is_hashed_again_when_it_has_changed(tmp_path, monkeypatch):
+    monkeypatch.setattr(io, "_LARGE", 600)
+    path, hashed = tmp_path / "a.npy", []
+    io.write_array(path, np.ones(100), {})
+    known = io.sha256
+    monkeypatch.setattr(io, "sha256", lambda path: hashed.append(path) or known(path))
+    for _ in range(2):
+        io.read_array(path)
+    assert len(hashed) == 1
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b"x")
+    with pytest.raises(io.InputError, match="is not the file that its manifest describes"):
+        io.read_array(path)
 
 
 def test_an_interrupted_job_leaves_no_traceback(tmp_path, capsys):

@@ -53,7 +53,7 @@ def detect(
     sizes: Annotated[str | None, typer.Option(help="solution sizes, 10,20,40; if not given, from 10 up to half of n")] = None,
     restarts: Annotated[int, typer.Option(min=1, help="starts for each size; 1,000 in the paper")] = 100,
     flag: Annotated[float, typer.Option(help="share of the examples to flag")] = 0.1,
-    seed: Annotated[int, typer.Option(help="draws the starts")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="draws the starts")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="restarts that are searched at once on a CPU")] = 1,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     storage: Annotated[Storage, typer.Option(help="float16 halves the memory")] = Storage.float32,

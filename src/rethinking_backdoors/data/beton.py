@@ -1,7 +1,10 @@
 """The poisoned training set as an FFCV .beton file. The one module that knows ffcv (which takes seconds to import)."""
 
+import errno
 import functools
 import hashlib
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,9 @@ def write(path: str | Path, images: np.ndarray, labels: np.ndarray) -> None:
     fields = {"image": NDArrayField(dtype=images.dtype, shape=images.shape[1:]), "label": IntField()}
     pairs = [(image, int(label)) for image, label in zip(images, labels, strict=True)]
     with atomic(path) as temporary:
+        # Where its writing process fails ffcv waits for it for ever.
+        if shutil.disk_usage(temporary.parent).free < 1.1 * images.nbytes + 2 * _PAGE_SIZE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         writer = DatasetWriter(str(temporary), fields, page_size=_PAGE_SIZE, num_workers=1)
         writer.from_indexed_dataset(pairs)
         # ffcv reads what its tables point at, and ends the process where they point at nothing: the file's end is a checksum.

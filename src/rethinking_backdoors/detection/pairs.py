@@ -17,6 +17,8 @@ from rethinking_backdoors.errors import InputError
 
 # Entries of S that are kept sorted for every row: enough to find the best swap without reading rows, 512 bytes an example.
 LISTED = 64
+# Sums of pairs of larger weights overflow.
+_LARGEST = 1e30
 _TILE = 512
 _ROWS_AT_ONCE = 256
 
@@ -112,6 +114,8 @@ def _sums(weights: np.ndarray) -> tuple[np.ndarray, float]:
             total += block.sum(0, dtype=np.float64)
     if not np.isfinite(total).all():
         raise InputError("the weight matrix holds values that are not finite.")
+    if largest > _LARGEST:
+        raise InputError(f"the weight matrix holds values up to {largest:.3g}, too large for float32: divide it by a number.")
     return total, largest
 
 
