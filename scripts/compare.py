@@ -3,7 +3,7 @@ import pandas as pd
 from rethinking_backdoors.evaluation.tables import truth
 from rethinking_backdoors.experiment import asked
 from rethinking_backdoors.io import job, write_text
-from rethinking_backdoors.margins.store import open_with_masks
+from rethinking_backdoors.margins.shards import open_with_masks
 from rethinking_backdoors.studies.comparisons import COMPARISONS
 from rethinking_backdoors.studies.setting import Setting
 

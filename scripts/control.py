@@ -2,7 +2,7 @@ from rethinking_backdoors.datamodels import weights_of
 from rethinking_backdoors.detection.control import cross_fitted
 from rethinking_backdoors.experiment import asked
 from rethinking_backdoors.io import job, write_npz
-from rethinking_backdoors.margins.store import open_with_masks
+from rethinking_backdoors.margins.shards import open_with_masks
 
 with job(snakemake.log[0], snakemake.params.device, snakemake.resources.mem_mb):
     params = snakemake.params

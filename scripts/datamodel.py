@@ -1,7 +1,7 @@
 from rethinking_backdoors.datamodels import estimator_of, fit_with_fidelity
 from rethinking_backdoors.experiment import asked
 from rethinking_backdoors.io import job, write_array
-from rethinking_backdoors.margins.store import open_with_masks
+from rethinking_backdoors.margins.shards import open_with_masks
 
 with job(snakemake.log[0], snakemake.params.device, snakemake.resources.mem_mb):
     name = snakemake.params.estimator

@@ -3,7 +3,7 @@ import numpy as np
 from rethinking_backdoors.datamodels import halves_of, weights_of
 from rethinking_backdoors.experiment import asked
 from rethinking_backdoors.io import job, read_array, read_npz, write_text
-from rethinking_backdoors.margins.store import open_with_masks
+from rethinking_backdoors.margins.shards import open_with_masks
 from rethinking_backdoors.reporting.verification.evidence import numbers, objective_of_poison
 
 with job(snakemake.log[0], snakemake.params.device, snakemake.resources.mem_mb):

@@ -3,7 +3,7 @@ from rethinking_backdoors.datamodels import weights_of
 from rethinking_backdoors.evaluation.rivals import rivals
 from rethinking_backdoors.experiment import asked
 from rethinking_backdoors.io import job, read_npz, write_npz
-from rethinking_backdoors.margins.store import open_with_masks
+from rethinking_backdoors.margins.shards import open_with_masks
 from rethinking_backdoors.seeds import generator
 from rethinking_backdoors.strength import summarize
 

@@ -2,7 +2,7 @@ from rethinking_backdoors.evaluation.yardsticks import yardsticks
 from rethinking_backdoors.experiment import asked
 from rethinking_backdoors.io import job, read_npz, write_json, write_npz
 from rethinking_backdoors.margins.arrays import Margins, moments
-from rethinking_backdoors.margins.store import open_shards
+from rethinking_backdoors.margins.shards import open_shards
 from rethinking_backdoors.seeds import generator
 
 with job(snakemake.log[0]):

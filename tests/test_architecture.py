@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "rethinking_backdoors"
 # A room is a folder or a file of the library's root; from the ground up.
 FLOORS = [
     {"config", "errors", "io", "kernels", "methods", "seeds"},
-    {"data", "margins"},
+    {"data", "margins", "running"},
     {"attacks", "datamodels", "training"},
     {"defenses", "detection", "strength"},
     {"evaluation", "experiment"},

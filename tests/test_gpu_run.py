@@ -15,7 +15,7 @@ import yaml
 
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import read_json
-from rethinking_backdoors.margins.store import open_shards
+from rethinking_backdoors.margins.shards import open_shards
 from rethinking_backdoors.training import mlp
 from rethinking_backdoors.training.deadline import Deadline
 

@@ -106,3 +106,15 @@ np.savez(sys.argv[1], hard=hard, removed=removed, found=found)
             made.append({part: arrays[part].tolist() for part in ("hard", "removed", "found")})
     assert made[0] == made[1]
     assert all(made[0].values())
+
+
+def test_compiled_functions_have_a_place_where_nothing_may_be_written(monkeypatch):
+    import rethinking_backdoors
+
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    rethinking_backdoors._place_for_compiled_functions()
+    assert "NUMBA_CACHE_DIR" not in os.environ
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    rethinking_backdoors._place_for_compiled_functions()
+    assert os.stat(os.environ["NUMBA_CACHE_DIR"]).st_mode & 0o777 == 0o700
+    monkeypatch.delenv("NUMBA_CACHE_DIR")

@@ -24,6 +24,8 @@ def results(tmp_path):
         rows += [(1, "margin_sd, Otsu", seed, "flagged", 300.0)]
     for seed, kind, alarm in ((0, "as it is", 0.0), (1, "as it is", 0.0), (0, "half of it", 100.0), (1, "half of it", 0.0)):
         rows.append((0, f"nobody attacked: {kind}", seed, "alarm", alarm))
+        rows.append((0, f"nobody attacked: {kind}", seed, "flagged", alarm / 2))
+        rows.append((0, f"margin_sd, Otsu, nobody attacked: {kind}", seed, "flagged", 200.0))
     long = pd.DataFrame(rows, columns=["experiment", "row", "seed", "column", "value"])
     extra = long.drop_duplicates(["experiment", "row", "seed"]).assign(column="look", value=0.0)
     both = [extra.assign(column=name, value=value) for name, value in (("look", 0.0), ("p_value", 0.5), ("apart", 80.0))]
@@ -45,6 +47,9 @@ def test_sets_are_counted_with_an_exact_interval(results, capsys):
     assert "sets that nobody attacked: 1 of 4 alarm" in capsys.readouterr().out
     assert (results / "scan/sets.png").stat().st_size > 1000
     assert len(pd.read_csv(results / "scan/sets.csv")) == 6
+    others = pd.read_csv(results / "scan/others.csv").set_index("detector")
+    assert others.loc["scan", ["sets", "sets_with_flags", "flagged", "poison_left"]].tolist() == [4, 1, 12.5, 10]
+    assert others.loc["margin_sd, Otsu", ["sets", "sets_with_flags", "flagged"]].tolist() == [4, 4, 200]
 
 
 def test_without_tables_it_says_what_makes_them(tmp_path):

@@ -1,8 +1,8 @@
 """Joins what the scan answered on all data sets: make scan-study, or python tools/scan_study.py results results/reference
 
-Reads the tables scan_seeds.csv of every data set under the first folder. Writes under the second one scan/sets.csv (a line a
-set), scan/summary.csv (how many of them alarm, with an exact 95 % interval), scan/sets.png (a point a set), every table scan*.csv
-but those of single seeds, and pictures of what detection costs.
+Reads the tables of every data set under the first folder. Writes under the second one scan/sets.csv (a line a set),
+scan/summary.csv (how many of them alarm, with an exact 95 % interval), scan/sets.png (a point a set), scan/others.csv (what other
+detectors flag on the same sets), every table scan*.csv but those of single seeds, and pictures of what detection costs.
 """
 
 import sys
@@ -59,6 +59,24 @@ def _line(dataset: str, attacked: bool, kind: str, part: pd.DataFrame) -> dict:
     return line | {name: round(part[name].mean(), 2) for name in MEANS if name in part and part[name].notna().any()}
 
 
+def others(folder: Path) -> pd.DataFrame:
+    """What every detector flags on the same sets, a line a data set and detector: means over sets."""
+    made = []
+    for path in [*folder.glob("*/tables/scan_seeds.csv"), *folder.glob("*/tables/scan_others_seeds.csv")]:
+        long = pd.read_csv(path)
+        wide = long.pivot_table("value", ["experiment", "row", "seed"], "column").reset_index()
+        quiet = wide["row"].str.contains(QUIET)
+        detector = wide["row"].str.split(QUIET).str[0].str.removesuffix(", ").replace("", "scan")
+        made.append(wide.assign(dataset=path.parts[-3], detector=detector, quiet=quiet))
+    lines = []
+    for (dataset, detector), part in pd.concat(made).groupby(["dataset", "detector"], sort=False):
+        attacked, unattacked = part[~part["quiet"]], part[part["quiet"]]
+        line = {"dataset": dataset, "detector": detector, "sets": len(unattacked), "attacked": len(attacked)}
+        line |= {"sets_with_flags": int((unattacked["flagged"] > 0).sum()), "flagged": unattacked["flagged"].mean()}
+        lines.append(line | attacked.reindex(columns=["poison_left", "clean_flagged"]).mean().to_dict())
+    return pd.DataFrame(lines).round(2)
+
+
 def tables(folder: Path, target: Path) -> None:
     """Copies the tables of every data set, and draws what detection costs where that was measured."""
     for path in sorted(folder.glob("*/tables/scan*.csv")):
@@ -77,6 +95,7 @@ def main(folder: Path, target: Path) -> None:
         print(f"{name}: {line.alarms} of {line.sets} alarm, {line.low} to {line.high} %")
     write_text(target / "scan/sets.csv", found.to_csv(index=False))
     write_text(target / "scan/summary.csv", counts.to_csv(index=False))
+    write_text(target / "scan/others.csv", others(folder).to_csv(index=False))
     style.save(figures.sets(found), target / "scan/sets.png")
     tables(folder, target)
 

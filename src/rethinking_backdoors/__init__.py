@@ -5,4 +5,20 @@ figures. Weight matrices are oriented as in the paper: ``W[i, j]`` is the effect
 example ``j``, so column ``j`` is the datamodel of target ``j``.
 """
 
+import os
+import tempfile
+from pathlib import Path
+
 __version__ = "0.1.0"
+
+
+def _place_for_compiled_functions() -> None:
+    """numba keeps compiled functions beside their sources, else at home; where it may write to neither it does not start."""
+    folders = [Path(__file__).parent, Path(os.environ.get("XDG_CACHE_HOME", Path("~/.cache").expanduser()))]
+    existing = [next((part for part in (folder, *folder.parents) if part.exists()), folder) for folder in folders]
+    if "NUMBA_CACHE_DIR" not in os.environ and not any(os.access(folder, os.W_OK) for folder in existing):
+        # A folder of this process alone: who can write there decides what is run.
+        os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="rethinking-backdoors-")
+
+
+_place_for_compiled_functions()

@@ -25,7 +25,8 @@ from rethinking_backdoors.config import load
 from rethinking_backdoors.data import beton, idx, labelled
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import read_npz, write_array
-from rethinking_backdoors.margins.store import ShardWriter, open_with_masks
+from rethinking_backdoors.margins.shards import open_with_masks
+from rethinking_backdoors.margins.store import ShardWriter
 
 COUNT = int(os.environ.get("FUZZ", "200"))
 SECONDS, MEGABYTES = 20, 1000

@@ -9,7 +9,8 @@ import pytest
 
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import read_array, read_json, write_array
-from rethinking_backdoors.margins.store import ShardWriter, open_shards
+from rethinking_backdoors.margins.shards import open_shards
+from rethinking_backdoors.margins.store import ShardWriter
 
 N = 30
 MANIFEST = {"alpha": 0.5, "root": "1", "settings": "s", "data": "d"}

@@ -8,7 +8,8 @@ from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import read_json
 from rethinking_backdoors.margins import store
 from rethinking_backdoors.margins.arrays import mask_columns
-from rethinking_backdoors.margins.store import missing, open_with_masks, shard_name
+from rethinking_backdoors.margins.shards import missing, open_with_masks
+from rethinking_backdoors.margins.store import shard_name
 from rethinking_backdoors.margins.subsets import masks
 from rethinking_backdoors.training import engine
 from rethinking_backdoors.training.deadline import Deadline

@@ -11,7 +11,7 @@ import torch
 
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import read_json, write_array
-from rethinking_backdoors.margins import store
+from rethinking_backdoors.margins import shards, store
 from rethinking_backdoors.margins.arrays import mask_columns
 from rethinking_backdoors.margins.subsets import masks, subset
 from rethinking_backdoors.seeds import generator
@@ -203,7 +203,7 @@ def test_shards_are_read_back_in_the_order_of_their_models(data, tmp_path):
     whole = shard(data, tmp_path / "whole.npy", (0, 8))
     shard(data, tmp_path / "a.npy", (4, 8))
     shard(data, tmp_path / "b.npy", (0, 4))
-    drawn, values, common = store.open_with_masks([tmp_path / "a.npy", tmp_path / "b.npy"])
+    drawn, values, common = shards.open_with_masks([tmp_path / "a.npy", tmp_path / "b.npy"])
     assert (np.concatenate(values) == whole).all()
     assert (mask_columns(drawn, 0, 30) == masks(9, 0.5, range(8), 30)).all()
     assert common["models"] == list(range(8))
@@ -214,14 +214,14 @@ def test_shards_of_different_settings_are_refused(data, tmp_path):
     shard(data, tmp_path / "a.npy", (0, 4))
     shard(data, tmp_path / "b.npy", (4, 8), root=10)
     with pytest.raises(InputError, match="different settings"):
-        store.open_shards([tmp_path / "a.npy", tmp_path / "b.npy"])
+        shards.open_shards([tmp_path / "a.npy", tmp_path / "b.npy"])
 
 
 def test_shards_of_different_data_are_refused(data, tmp_path):
     shard(data, tmp_path / "a.npy", (0, 4))
     shard((255 - data[0], data[1]), tmp_path / "b.npy", (4, 8))
     with pytest.raises(InputError, match=r"a\.npy and .*b\.npy were trained on different data"):
-        store.open_shards([tmp_path / "a.npy", tmp_path / "b.npy"])
+        shards.open_shards([tmp_path / "a.npy", tmp_path / "b.npy"])
 
 
 def test_the_device_may_differ_between_shards(data, tmp_path, monkeypatch):
@@ -229,7 +229,7 @@ def test_the_device_may_differ_between_shards(data, tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "device_name", lambda device: "cuda, NVIDIA H100")
     shard(data, tmp_path / "b.npy", (4, 8))
     assert read_json(tmp_path / "b.json")["device"] == "cuda, NVIDIA H100"
-    assert store.open_shards([tmp_path / "a.npy", tmp_path / "b.npy"])[1]["models"] == list(range(8))
+    assert shards.open_shards([tmp_path / "a.npy", tmp_path / "b.npy"])[1]["models"] == list(range(8))
 
 
 def test_models_that_two_shards_hold_are_refused(data, tmp_path):
@@ -237,17 +237,17 @@ def test_models_that_two_shards_hold_are_refused(data, tmp_path):
     for path, models in zip(paths, ((0, 6), (4, 8), (8, 12)), strict=True):
         shard(data, path, models)
     with pytest.raises(InputError, match=r"a\.npy and .*b\.npy both hold the models 4 to 5"):
-        store.open_shards(paths)
+        shards.open_shards(paths)
     with pytest.raises(InputError, match="both hold the models 0 to 5"):
-        store.open_shards([paths[0], paths[0]])
-    assert len(store.open_shards(paths[1:])[1]["models"]) == 8
+        shards.open_shards([paths[0], paths[0]])
+    assert len(shards.open_shards(paths[1:])[1]["models"]) == 8
 
 
 def test_an_array_that_is_no_shard_is_named(data, tmp_path):
     shard(data, tmp_path / "a.npy", (0, 4))
     write_array(tmp_path / "w.npy", np.eye(30), {"estimator": "difference"})
     with pytest.raises(InputError, match=r"w\.npy is no shard of margins"):
-        store.open_shards([tmp_path / "a.npy", tmp_path / "w.npy"])
+        shards.open_shards([tmp_path / "a.npy", tmp_path / "w.npy"])
 
 
 def test_deployed_networks_see_the_kept_examples_only(data):

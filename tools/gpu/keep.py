@@ -9,7 +9,8 @@ import numpy as np
 from gpu.plan import SHARD
 from rethinking_backdoors.attacks.registry import needs_adversary
 from rethinking_backdoors.io import atomic, read_json, read_npz, write_array
-from rethinking_backdoors.margins.store import missing, open_shards, shard_name
+from rethinking_backdoors.margins.shards import missing, open_shards
+from rethinking_backdoors.margins.store import shard_name
 
 TABLES = ("pieces.csv", "margins.csv", "verification.csv", "table1.csv")
 # Margins are kept in eighths: their sd over models is 20 times that. All of them together may take so many bytes.

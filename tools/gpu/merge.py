@@ -15,7 +15,8 @@ from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.evaluation.metrics import auroc
 from rethinking_backdoors.evaluation.tables import COLUMNS, summarize
 from rethinking_backdoors.io import read_array, read_json, read_npz, write_array, write_text
-from rethinking_backdoors.margins.store import open_shards, open_with_masks, shard_name
+from rethinking_backdoors.margins.shards import open_shards, open_with_masks
+from rethinking_backdoors.margins.store import shard_name
 from rethinking_backdoors.reporting.verification import published, verdicts
 from rethinking_backdoors.strength import measured
 

@@ -16,7 +16,8 @@ from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.evaluation.retraining import outcome, retrain
 from rethinking_backdoors.experiment import Experiment
 from rethinking_backdoors.io import read_npz, write_json
-from rethinking_backdoors.margins.store import missing, shard_name
+from rethinking_backdoors.margins.shards import missing
+from rethinking_backdoors.margins.store import shard_name
 from rethinking_backdoors.margins.subsets import subset
 from rethinking_backdoors.training.deadline import Deadline
 from rethinking_backdoors.training.engine import train_deployed, train_shard

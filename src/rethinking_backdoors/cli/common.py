@@ -14,7 +14,7 @@ import typer
 from rethinking_backdoors.errors import InputError, reading, refusal
 from rethinking_backdoors.io import read_array, read_json, require_device
 from rethinking_backdoors.margins.arrays import Masks, PackedMasks
-from rethinking_backdoors.margins.store import open_with_masks
+from rethinking_backdoors.margins.shards import open_with_masks
 
 TRAIN_ROWS = "rows are training examples"
 # The endings of what torch has saved; no manifest belongs to such a file.

@@ -121,7 +121,8 @@ def _models(
     Args:
         parts: the first and the end of the models, and how many a shard holds.
     """
-    from rethinking_backdoors.margins.store import missing, shard_name
+    from rethinking_backdoors.margins.shards import missing
+    from rethinking_backdoors.margins.store import shard_name
     from rethinking_backdoors.training.engine import train_shard
 
     (images, labels, extractor), (span, size) = data, parts

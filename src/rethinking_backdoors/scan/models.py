@@ -16,7 +16,8 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import digest, read_json, write_array
 from rethinking_backdoors.margins.arrays import PackedMasks
-from rethinking_backdoors.margins.store import ShardWriter, missing, open_with_masks, shard_name
+from rethinking_backdoors.margins.shards import missing, open_with_masks
+from rethinking_backdoors.margins.store import ShardWriter, shard_name
 from rethinking_backdoors.margins.subsets import percent, subset
 from rethinking_backdoors.seeds import generator
 

@@ -15,7 +15,8 @@ from rethinking_backdoors.data.labelled import Labelled
 from rethinking_backdoors.detection.groups import Groups
 from rethinking_backdoors.detection.trusted import distance
 from rethinking_backdoors.scan import scanning, sets, timing
-from rethinking_backdoors.studies.scanned import UNITS, Row
+from rethinking_backdoors.seeds import generator
+from rethinking_backdoors.studies.scanned import UNITS, Row, strange
 
 # Trusted examples of each label, and trusted sets.
 POOLS, COUNTS = (80, 40, 20), (5, 3)
@@ -43,6 +44,13 @@ def trusted(suspicious: dict[str, tuple[Labelled, int | None]], pool: Labelled, 
                 row = {"set": name, "pool": each, "references": count, "alarm": 100.0 * far.above}
                 row |= {"right_label": 100.0 * (far.above and label == target)} if target is not None else {}
                 yield row | {"z": float(far.z[far.cell])}
+
+
+def unattacked(data: Labelled, root: int) -> dict[str, tuple[Labelled, int | None]]:
+    """Sets that nobody attacked: the data, mislabelled in part, and with a natural subgroup that no trusted set has."""
+    made = strange(data, generator(root, "strange sets"))
+    kinds = {"nobody attacked": "as it is", "one label in twenty at random": None, "a natural subgroup": None}
+    return {name: (made[kind or name], None) for name, kind in kinds.items()}
 
 
 def smaller(pool: Labelled, each: int) -> Labelled:
