@@ -18,8 +18,8 @@ def table(seed, each, planted=0):
 def test_an_attack_stands_out_from_few_trusted_examples_and_quiet_data_does_not(monkeypatch):
     monkeypatch.setattr(trusting, "POOLS", (20,))
     monkeypatch.setattr(trusting, "COUNTS", (5,))
-    monkeypatch.setattr(trusting, "UNITS", 150)
-    sets = {"quiet": (table(0, 40), None), "attacked": (table(0, 40, planted=20), 3)}
+    monkeypatch.setattr(trusting, "UNITS", 400)
+    sets = {"quiet": (table(0, 60), None), "attacked": (table(0, 60, planted=20), 3)}
     rows = pd.DataFrame(trusting.trusted(sets, table(1, 40), 7)).set_index("set")
     assert rows.loc["quiet", "alarm"] == 0
     assert rows.loc["attacked", "right_label"] == 100
