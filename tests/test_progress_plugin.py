@@ -103,3 +103,13 @@ def test_snakemakes_own_messages_are_left_to_its_log_file_but_for_errors(capsys)
     handler.emit(record(message="Complete log(s): here"))
     handler.close()
     assert capsys.readouterr().err.splitlines() == ["1 jobs done in 0 s", "WorkflowError: no such file", "Complete log(s): here"]
+
+
+def test_a_job_that_was_killed_is_called_so(capsys):
+    handler = LogHandler(None, None)
+    said = "RuleException:\nCalledProcessError in file x, line 3:\nCommand 'python a.py' died with <Signals.SIGKILL: 9>."
+    handler.emit(record(message=said, level=logging.ERROR))
+    handler.close()
+    assert capsys.readouterr().err == (
+        "A job was killed (SIGKILL), by somebody or because memory ran out: the same command goes on.\n"
+    )

@@ -7,6 +7,7 @@ below 60 lines. Snakemake's own log file holds everything; its path is said at t
 a bar for every rule, but says nothing in a pipe before the end, and estimates no time.
 """
 
+import re
 import sys
 import threading
 import time
@@ -183,6 +184,8 @@ class LogHandler(LogHandlerBase):
                 self.view.say(f"{self.run.total} jobs done in {spoken(self.run.elapsed())}")
         elif event == LogEvent.JOB_ERROR:
             self.view.say(failure(record))
+        elif signal := re.match(rf"{SAID[0]}.*died with <Signals\.(\w+)", record.getMessage(), re.DOTALL):
+            self.view.say(f"A job was killed ({signal[1]}), by somebody or because memory ran out: the same command goes on.")
         elif (record.levelno >= WARNING and not record.getMessage().startswith(SAID)) or record.getMessage().startswith(WANTED):
             self.view.say(record.getMessage())
 

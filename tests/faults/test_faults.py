@@ -55,7 +55,7 @@ def test_a_training_job_is_killed(folder, undisturbed):
     before, job = rows(folder)
     os.kill(job, signal.SIGKILL)
     assert process.wait(300) != 0
-    assert "killed" in (folder / "log").read_text()
+    assert "A job was killed (SIGKILL), by somebody or because memory ran out" in (folder / "log").read_text()
     completes(folder, undisturbed, before)
 
 
