@@ -45,7 +45,7 @@ rule evidence:
     threads: 1
     resources:
         gpu=int(config["device"] != "cpu"),
-        mem_mb=lambda w: fit_memory(w) + search_memory(w),
+        mem_mb=lambda w, attempt: fit_memory(w, attempt) + search_memory(w, attempt),
         runtime=120,
     params:
         estimator=config["estimator"],

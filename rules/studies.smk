@@ -14,7 +14,7 @@ rule compare:
         "../environment.yml"
     threads: 1
     resources:
-        mem_mb=lambda w: fit_memory(w) + search_memory(w),
+        mem_mb=lambda w, attempt: fit_memory(w, attempt) + search_memory(w, attempt),
         runtime=960,
     params:
         settings=comparison_settings,

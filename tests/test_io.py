@@ -176,3 +176,15 @@ def test_json_that_is_none_is_refused(tmp_path):
     for name in ("a.json", "b.json", "c.json"):
         with pytest.raises(io.InputError, match=name):
             io.read_json(tmp_path / name)
+
+
+def test_json_that_was_changed_is_refused(tmp_path):
+    path = tmp_path / "a.json"
+    content = {"models": (0, 3), "share": 0.1, "by": {10: 1, 2: 0}}
+    io.write_json(path, content)
+    assert io.read_json(path) == {"models": [0, 3], "share": 0.1, "by": {"10": 1, "2": 0}}
+    path.write_text(path.read_text().replace("0.1", "0.2"))
+    with pytest.raises(io.InputError, match="was changed after it was written"):
+        io.read_json(path)
+    path.write_text('{"models": [0, 3]}')  # a person's
+    assert io.read_json(path) == {"models": [0, 3]}

@@ -6,7 +6,7 @@ ON_DEVICE = config["device"] != "cpu"
 LOADED = 4e9 if ON_DEVICE else 1e9
 
 
-def fit_memory(w):
+def fit_memory(w, attempt=1):
     """A fit of datamodels to all models of an experiment: W, masks unpacked, a block of targets, what the estimator adds."""
     n, m = config["images"]["train"], count_of(config, int(w.experiment))
     # As bools and as float32 or float64; on the CPU no more than 16,384 examples at once, half as many in float64.
@@ -16,16 +16,21 @@ def fit_memory(w):
     # On a GPU the unpacked masks and the Gram matrix have left this memory before W is made.
     arrays = max(masks, weights + block + added) if ON_DEVICE else masks + weights + block + added
     packed = 2 * m * n / 8  # all, and those without the held-out models
-    return round((LOADED + packed + arrays) / 1e6)
+    return tried((LOADED + packed + arrays) / 1e6, attempt)
 
 
-def halves_memory(w):
+def halves_memory(w, attempt=1):
     """W of either half of the models: the second is fitted beside the first, then both are searched."""
     n = config["images"]["train"]
-    return max(fit_memory(w) + round(4 * n**2 / 1e6), search_memory(w) + round(600 * n / 1e6))
+    return tried(max(fit_memory(w) + 4 * n**2 / 1e6, search_memory(w) + 600 * n / 1e6), attempt)
 
 
-def search_memory(w):
+def search_memory(w, attempt=1):
     """A search: W and W + W', with the lists of the rows' lowest entries."""
     n = config["images"]["train"]
-    return round((LOADED + 8 * n**2 + 600 * n) / 1e6)
+    return tried((LOADED + 8 * n**2 + 600 * n) / 1e6, attempt)
+
+
+def tried(megabytes, attempt):
+    """Half as much again with every try, where a profile allows more than one (workflow/profiles/slurm)."""
+    return round(megabytes * (1 + 0.5 * (attempt - 1)))

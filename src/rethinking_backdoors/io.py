@@ -19,6 +19,7 @@ from rethinking_backdoors.errors import InputError, reading, refusal, writing
 
 # Files of so many bytes are not hashed again by every reader.
 _LARGE = 1 << 26
+_CHECKSUM = "checksum"  # of a JSON file's other keys; one that a person has written may lack it
 
 
 @contextlib.contextmanager
@@ -83,18 +84,22 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def write_json(path: str | Path, content: dict[str, Any]) -> None:
-    """Writes a JSON object atomically, one key a line."""
-    write_text(path, json.dumps(content, indent=1) + "\n")
+    """Writes a JSON object atomically, one key a line, the last of which is a checksum of the others."""
+    plain = json.loads(json.dumps(content))
+    write_text(path, json.dumps({**plain, _CHECKSUM: digest(plain)}, indent=1) + "\n")
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
-    """Reads a JSON object; raises InputError if the file is missing or is not one."""
+    """Reads a JSON object; raises InputError if the file is missing, is not one, or is not as it was written."""
     with reading(path, "JSON file", _again(path)):
         if Path(path).stat().st_size > _LARGE:
             raise InputError(f"{path} has more than {_LARGE >> 20} MB: it is no manifest.")
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no JSON object{_again(path)}")
+    written = content.pop(_CHECKSUM, None)
+    if written is not None and written != digest(content):
+        raise InputError(f"{path} was changed after it was written{_again(path)}")
     return content
 
 
