@@ -5,6 +5,7 @@ are measured by benchmarks/training.py, 3.4 on an H200 (docs/gpu.md).
 """
 
 import argparse
+import itertools
 import re
 import subprocess
 import sys
@@ -67,10 +68,11 @@ def main() -> None:
     print("| of the whole run | |\n| --- | --- |")
     print("\n".join(f"| {name} | {value} |" for name, value in rows.items()))
     print("\n| rule | jobs | memory a job, GB |\n| --- | --- | --- |")
-    for rule, megabytes in sorted(memory.items(), key=lambda item: -max(map(int, item[1]))):
-        largest = max(map(int, megabytes)) / 1000
-        if largest >= 2 and rule in counts:
-            print(f"| {rule} | {counts[rule]:,} | {largest:.1f} |")
+    largest = {rule: max(map(int, asked)) / 1000 for rule, asked in memory.items() if rule in counts}
+    for gigabytes, rules in itertools.groupby(sorted(largest, key=lambda rule: -largest[rule]), largest.__getitem__):
+        if gigabytes >= 2:
+            named = list(rules)
+            print(f"| {', '.join(named)} | {', '.join(f'{counts[rule]:,}' for rule in named)} | {gigabytes:.1f} |")
 
 
 if __name__ == "__main__":
