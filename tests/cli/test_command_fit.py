@@ -109,3 +109,18 @@ def test_a_gpu_that_is_not_there_is_named(tmp_path, linear, monkeypatch):
         done = run(*words, "--device", device)
         assert (done.exit_code, sentence in done.stderr, done.stderr.strip().count("\n")) == (2, True, 0), done.output
     assert not (tmp_path / "W.npy").exists()
+
+
+def test_models_of_torch_and_packed_bits_give_the_same_weights(linear, tmp_path):
+    """Whatever the files are called."""
+    chosen, truth = linear
+    np.save(tmp_path / "bits.npy", np.packbits(chosen, axis=1))
+    torch.save(torch.from_numpy(chosen @ truth), tmp_path / "margins.ckpt")
+    torch.save(torch.from_numpy(chosen), tmp_path / "masks.pth.tar")
+    pairs = [("margins.npy", "masks.npy"), ("margins.ckpt", "masks.pth.tar"), ("margins.npy", "bits.npy")]
+    for number, (values, given) in enumerate(pairs):
+        result = run("--margins", tmp_path / values, "--masks", tmp_path / given, "--out", tmp_path / f"W{number}.npy")
+        assert result.exit_code == 0, result.output
+    first, second, third = (np.load(tmp_path / f"W{number}.npy") for number in range(3))
+    assert np.allclose(first, second, rtol=1e-6)
+    assert np.allclose(first, third, rtol=1e-6)

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import typer
 
-from rethinking_backdoors.errors import InputError, reading, refusal
+from rethinking_backdoors.cli.arrays import is_torch, load_array, load_masks, load_torch
+from rethinking_backdoors.errors import InputError, refusal
 from rethinking_backdoors.io import read_array, read_json, require_device
 from rethinking_backdoors.margins.arrays import Masks, PackedMasks
 from rethinking_backdoors.margins.shards import open_with_masks
 
 TRAIN_ROWS = "rows are training examples"
-# The endings of what torch has saved; no manifest belongs to such a file.
-TORCH = (".pt", ".pth")
 
 
 class Orientation(StrEnum):
@@ -71,17 +70,6 @@ def checked(settings: dict[str, Any]) -> dict[str, Any]:
         raise InputError(f"The configuration lacks {error.args[0]}.") from None
 
 
-def load_array(path: Path) -> np.ndarray:
-    """A .npy array, memory-mapped, never unpickled."""
-    with reading(path, ".npy file of numbers"):
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise InputError(f"{path} is an archive of arrays (.npz): save the one that is meant as .npy.")
-    # Numbers whose bytes lie the other way round are turned.
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
-
-
 def read_weights(path: Path, orientation: Orientation | None) -> np.ndarray:
     """A weight matrix with training examples in its rows, (n, n); memory-mapped where it is a .npy file.
 
@@ -89,7 +77,7 @@ def read_weights(path: Path, orientation: Orientation | None) -> np.ndarray:
     user; two of them that disagree are refused, and so is none.
     """
     known = None
-    if path.suffix in TORCH:
+    if is_torch(path):  # no manifest belongs to such a file
         weights, known = _from_torch(path)
     elif path.with_suffix(".json").exists() and "orientation" in (manifest := read_json(path.with_suffix(".json"))):
         weights, known = read_array(path)[0], _stated(path, manifest)
@@ -121,10 +109,8 @@ def _from_files(margins: Path, masks: Path | None) -> tuple[np.ndarray, np.ndarr
         raise InputError(
             "--masks is needed with a file of margins: (models, examples) bool, True where an example is trained on."
         )
-    chosen, values = load_array(masks), load_array(margins)
-    if chosen.ndim != 2 or (chosen.dtype != bool and not np.isin(chosen, (0, 1)).all()):
-        raise InputError(f"{masks} must hold (models, examples) bool, or 0 and 1.")
-    chosen = np.asarray(chosen, dtype=bool)
+    values = load_array(margins)
+    chosen = load_masks(masks, values.shape[-1] if values.ndim else 0)
     if (empty := np.flatnonzero(~chosen.any(1))).size:
         some = f"{len(empty)} of {len(chosen)} models (first {empty[0]})"
         raise InputError(f"{masks}: {some} were trained on no example: leave them out of masks and margins.")
@@ -151,22 +137,9 @@ def _stated(path: Path, manifest: dict[str, Any]) -> Orientation:
 
 def _from_torch(path: Path) -> tuple[np.ndarray, Orientation | None]:
     """A tensor, or the dictionary ``weight``, ``bias``, ``lam`` of the public datamodels code (train x target)."""
-    import torch
-
-    with reading(path, "file of torch", ": or it holds more than tensors, which is never loaded."):
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    if isinstance(content, torch.Tensor):
-        return _numbers(path, content), None
-    if not (isinstance(content, dict) and isinstance(content.get("weight"), torch.Tensor)):
+    content = load_torch(path)
+    if isinstance(content, np.ndarray):
+        return content, None
+    if not isinstance(content.get("weight"), np.ndarray):
         raise InputError(f"{path} holds neither a tensor nor a dictionary with the tensor 'weight'.")
-    return _numbers(path, content["weight"]), Orientation.train_rows if {"bias", "lam"} <= set(content) else None
-
-
-def _numbers(path: Path, tensor: Any) -> np.ndarray:
-    """A torch tensor as numpy has it; also one that was trained or is of a type that numpy lacks (bfloat16)."""
-    import torch
-
-    if tensor.layout != torch.strided:
-        raise InputError(f"{path} holds a sparse tensor: save its to_dense().")
-    lacking = tensor.is_floating_point() and tensor.dtype not in (torch.float16, torch.float32, torch.float64)
-    return (tensor.float() if lacking else tensor).detach().numpy()
+    return content["weight"], Orientation.train_rows if {"bias", "lam"} <= set(content) else None

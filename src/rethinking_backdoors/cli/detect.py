@@ -11,7 +11,8 @@ import numpy as np
 import typer
 from tqdm import tqdm
 
-from rethinking_backdoors.cli.common import TORCH, Orientation, one_sentence, read_models, read_weights, use_device
+from rethinking_backdoors.cli.arrays import is_torch
+from rethinking_backdoors.cli.common import Orientation, one_sentence, read_models, read_weights, use_device
 from rethinking_backdoors.cli.outputs import Force, check_outputs
 from rethinking_backdoors.detection.factors import Factors, difference_factors
 from rethinking_backdoors.detection.scores import detect as search
@@ -117,7 +118,7 @@ def _check_out(out: Path, weights: Path) -> None:
     if out.suffix != ".csv":
         raise InputError(f"--out {out}: give a name that ends in .csv.")
     beside = out.with_suffix(".json")
-    if weights.suffix not in TORCH and beside.resolve() == weights.with_suffix(".json").resolve():
+    if not is_torch(weights) and beside.resolve() == weights.with_suffix(".json").resolve():
         raise InputError(f"--out {out}: {beside} is the place of the matrix's manifest; give another name.")
 
 

@@ -27,10 +27,11 @@ _UNRELATED = (
 
 
 def fit(
-    margins: Annotated[Path, typer.Option(help="(models, targets) floats, .npy; or a folder of shards made by train")],
+    margins: Annotated[Path, typer.Option(help="(models, targets) floats, .npy or torch's; or a folder of shards by train")],
     out: Annotated[Path, typer.Option(help=".npy file for W; a .json of the same name lies beside it")],
     masks: Annotated[
-        Path | None, typer.Option(help="(models, examples) bool, .npy; not for a folder, whose seeds tell them")
+        Path | None,
+        typer.Option(help="(models, examples) bool, .npy or torch's, or their bits; not for a folder"),
     ] = None,
     estimator: Annotated[Estimator, typer.Option(help="how weights are estimated")] = DEFAULT,  # pyright: ignore[reportInvalidTypeForm]
     threads: Annotated[int, typer.Option(min=1, help="on a CPU; other numbers may change last bits")] = 1,

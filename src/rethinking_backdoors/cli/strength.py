@@ -7,7 +7,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from rethinking_backdoors.cli.common import Orientation, load_array, one_sentence, read_weights
+from rethinking_backdoors.cli.arrays import load_array
+from rethinking_backdoors.cli.common import Orientation, one_sentence, read_weights
 from rethinking_backdoors.cli.outputs import Force, check_outputs
 from rethinking_backdoors.detection.objective import objective
 from rethinking_backdoors.errors import InputError, reading
