@@ -34,6 +34,7 @@ def begin(folder: str | Path, say: Callable[[str], object] = print) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        file.close()
         raise InputError(f"{_holder(place)} is at work in this folder: wait until it ends, or end it.") from None
     except OSError:
         pass  # a file system without locks
