@@ -135,6 +135,18 @@ class Reference:
         section = (self.place / "summary.md").read_text(encoding="utf-8").split(f"## {SECTIONS[kind]}\n")[1].split("\n## ")[0]
         return section[section.index("| ") :].strip()
 
+    @property
+    def defenses(self) -> str:
+        """The table of defenses with one more column, ``scan``, which is made on request: what its rounds remove."""
+        head, rule, *lines = self.section("defenses").splitlines()
+        success, accuracy = (self.by("scan", row="scan", column=name) for name in ("asr", "clean_accuracy"))
+        cells = [line.split(" | ")[2] for line in lines]  # where nobody attacked it removes nothing, and leaves what there is
+        for place, line in enumerate(lines):
+            if (number := int(line.split("|")[1])) in success:
+                cells[place] = f"{success[number]:.1f} / {accuracy[number]:.1f}"
+        made = [f"{head} scan |", f"{rule}---|", *(f"{line} {cell} |" for line, cell in zip(lines, cells, strict=True))]
+        return "\n".join(made)
+
 
 def replicated(datasets: list[str]) -> str:
     """The table of claims and verdicts of several configurations."""
@@ -148,6 +160,12 @@ def scanned(attacked: bool, dataset: str = "all") -> Any:
     lines = read(ROOT / "results/reference/scan/summary.csv")
     (line,) = lines[(lines["attacked"] == attacked) & (lines["dataset"] == dataset) & (lines["kind"] == "all")].itertuples()
     return line
+
+
+def trusted_cell(name: str, pool: int, count: int) -> str:
+    """Alarms of one kind of set against trusted ones, and the distance: "100, 9.4"."""
+    cell = Reference("digits").table("scan_trusted", set=name, pool=pool, references=count).set_index("column")["value"]
+    return f"{cell.get('right_label', cell['alarm']):.0f}, {cell['z']:.1f}"
 
 
 def listed(values: Iterable[Any]) -> str:
@@ -174,6 +192,9 @@ def pages() -> dict[Path, str]:
     )
     environment.filters |= {"span": span, "grid": grid, "series": listed, "r": lambda value, digits=0: f"{value:.{digits}f}"}
     names = {"digits": Reference("digits"), "mini": Reference("cifar10_mini"), "replicated": replicated, "scanned": scanned}
+    names |= {"fashion": Reference("fashion_mini"), "trusted_cell": trusted_cell}
+    names["others"] = list(read(ROOT / "results/reference/scan/others.csv").itertuples())
+    names["trusted_sets"] = list(names["digits"].table("scan_trusted")["set"].unique())
     names["scanned_data"] = [x for x in read(ROOT / "results/reference/scan/summary.csv")["dataset"].unique() if x != "all"]
     return {
         (ROOT if path.stem == "README" else ROOT / "docs") / path.name: environment.get_template(path.name).render(names)

@@ -62,6 +62,7 @@ class ShardWriter:
             self._file.write(block)
             self._file.flush()
             os.fsync(self._file.fileno())
+        assert self._checksum is not None  # the file is locked, so that its rows are there
         self.done += len(block) // (2 * self.n)
         self._checksum = zlib.crc32(block, self._checksum)
         now = time.perf_counter()
