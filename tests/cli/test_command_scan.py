@@ -46,7 +46,7 @@ def test_a_scan_answers_in_five_lines_and_four_files(archive, tmp_path):
 def test_an_interrupted_scan_goes_on(tmp_path):
     # Enough that it is still training when the first shard has been seen, however busy the machine is.
     archive, out = written(tmp_path / "data.npz", 250), tmp_path / "out"
-    arguments = [*COMMAND, str(archive), "--out", str(out), "--budget", "40s", "--threads", "2"]
+    arguments = [*COMMAND, str(archive), "--out", str(out), "--budget", "10m", "--threads", "2"]
     running = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.monotonic() + 60
     while not list(out.glob("work/data/fraction*/*.npy")) and time.monotonic() < deadline:

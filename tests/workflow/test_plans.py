@@ -16,6 +16,7 @@ from running import PART, RESULTS, ROOT, TINY, planned, snakemake, variant
 from rethinking_backdoors.datamodels import ESTIMATORS
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import write_array, write_npz
+from rethinking_backdoors.seeds import root
 
 pytestmark = pytest.mark.slow
 
@@ -185,11 +186,14 @@ def test_scripts_fit_on_the_configured_device(tmp_path, name, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     drawn = np.random.default_rng(0).standard_normal((20, 12)).astype(np.float16)
-    write_array(tmp_path / "0.npy", drawn, {"models": [0, 20], "root": "1", "alpha": 0.5, "settings": "x", "data": "y"})
+    known = {"models": [0, 20], "root": str(root("x", 1, 0)), "alpha": 0.5, "settings": "x", "data": "y"}
+    write_array(tmp_path / "0.npy", drawn, known)
     write_npz(tmp_path / "poison.npz", index=np.arange(3))
     job = SimpleNamespace(
         input=SimpleNamespace(margins=[tmp_path / "0.npy"], poison=tmp_path / "poison.npz"),
         params=SimpleNamespace(estimator="difference", device="cuda:1", detectors={"paper": {}}, permutations=1),
+        wildcards=SimpleNamespace(dataset="x", experiment="1", seed="0", alpha="50"),
+        resources=SimpleNamespace(mem_mb=100),
         log=[tmp_path / "log"],
     )
     job.output = SimpleNamespace(weights="W.npy", strength="s.npz") if name != "control" else ["c.npz"]

@@ -15,6 +15,7 @@ import pytest
 from running import OLDER, RESULTS, ROOT, TINY, snakemake, variant
 
 from rethinking_backdoors import kernels
+from rethinking_backdoors.io import read_json
 
 pytestmark = pytest.mark.slow
 
@@ -220,7 +221,7 @@ def test_the_workflow_s_kernels_win_and_are_on_record(folder):
 
 
 def test_the_record_says_which_images_were_read(folder):
-    source = json.loads((folder / RESULTS / "images/seed0.json").read_text())
+    source = read_json(folder / RESULTS / "images/seed0.json")
     assert source["origin"].startswith("scikit-learn ")
-    assert json.loads((folder / RESULTS / "provenance.json").read_text())["images"] == source
+    assert read_json(folder / RESULTS / "provenance.json")["images"] == source
     assert "not the official" not in (folder / RESULTS / "summary.md").read_text()
