@@ -43,11 +43,16 @@ def test_a_scan_answers_in_five_lines_and_four_files(archive, tmp_path):
     assert "<h1>" in (tmp_path / "out/report.html").read_text()
 
 
+def heeding():
+    """Ctrl-C is heeded, also where a shell has started the tests in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupted_scan_goes_on(tmp_path):
     # Enough that it is still training when the first shard has been seen, however busy the machine is.
     archive, out = written(tmp_path / "data.npz", 250), tmp_path / "out"
     arguments = [*COMMAND, str(archive), "--out", str(out), "--budget", "10m", "--threads", "2"]
-    running = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    running = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heeding)
     deadline = time.monotonic() + 60
     while not list(out.glob("work/data/fraction*/*.npy")) and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -23,7 +23,12 @@ def start(folder, *targets, before=()):
     """A run in a session of its own, like one of a terminal."""
     command = [*before, *COMMAND, "--directory", str(folder), *map(str, targets)]
     with open(Path(folder) / "log", "a") as log:
-        return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+        return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True, preexec_fn=heeding)
+
+
+def heeding():
+    """Ctrl-C is heeded, also where a shell has started the tests in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run(folder, *targets, before=()):
