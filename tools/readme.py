@@ -162,6 +162,12 @@ def scanned(attacked: bool, dataset: str = "all") -> Any:
     return line
 
 
+def sure(attacked: bool) -> int:
+    """How many sets have a p below 0.0001 and did not alarm."""
+    sets = read(ROOT / "results/reference/scan/sets.csv")
+    return int(((sets["attacked"] == attacked) & (sets["alarm"] == 0) & (sets["p_value"] < 1e-4)).sum())
+
+
 def trusted_cell(name: str, pool: int, count: int) -> str:
     """Alarms of one kind of set against trusted ones, and the distance: "100, 9.4"."""
     cell = Reference("digits").table("scan_trusted", set=name, pool=pool, references=count).set_index("column")["value"]
@@ -192,7 +198,7 @@ def pages() -> dict[Path, str]:
     )
     environment.filters |= {"span": span, "grid": grid, "series": listed, "r": lambda value, digits=0: f"{value:.{digits}f}"}
     names = {"digits": Reference("digits"), "mini": Reference("cifar10_mini"), "replicated": replicated, "scanned": scanned}
-    names |= {"fashion": Reference("fashion_mini"), "trusted_cell": trusted_cell}
+    names |= {"fashion": Reference("fashion_mini"), "trusted_cell": trusted_cell, "sure": sure}
     names["others"] = list(read(ROOT / "results/reference/scan/others.csv").itertuples())
     names["trusted_sets"] = list(names["digits"].table("scan_trusted")["set"].unique())
     names["scanned_data"] = [x for x in read(ROOT / "results/reference/scan/summary.csv")["dataset"].unique() if x != "all"]

@@ -74,7 +74,12 @@ def others(folder: Path) -> pd.DataFrame:
         line = {"dataset": dataset, "detector": detector, "sets": len(unattacked), "attacked": len(attacked)}
         line |= {"sets_with_flags": int((unattacked["flagged"] > 0).sum()), "flagged": unattacked["flagged"].mean()}
         lines.append(line | attacked.reindex(columns=["poison_left", "clean_flagged"]).mean().to_dict())
-    return pd.DataFrame(lines).round(2)
+    return pd.DataFrame(lines).round(2).sort_values(["dataset", "flagged"])
+
+
+def pictures(target: Path) -> Path:
+    """Where pictures lie: figures/ beside results/, as everywhere."""
+    return Path("figures", *target.parts[1:]) if target.parts[:1] == ("results",) else target
 
 
 def tables(folder: Path, target: Path) -> None:
@@ -84,7 +89,7 @@ def tables(folder: Path, target: Path) -> None:
             write_text(target / path.relative_to(folder), path.read_text(encoding="utf-8"))
         if picture := {"scan_price": figures.price, "scan_growth": figures.growth}.get(path.stem):
             name = path.stem.removeprefix("scan_")
-            style.save(picture(pd.read_csv(path)), target / f"scan/{path.parts[-3]}_{name}.png")
+            style.save(picture(pd.read_csv(path)), pictures(target) / f"scan/{path.parts[-3]}_{name}.png")
 
 
 def main(folder: Path, target: Path) -> None:
@@ -96,7 +101,7 @@ def main(folder: Path, target: Path) -> None:
     write_text(target / "scan/sets.csv", found.to_csv(index=False))
     write_text(target / "scan/summary.csv", counts.to_csv(index=False))
     write_text(target / "scan/others.csv", others(folder).to_csv(index=False))
-    style.save(figures.sets(found), target / "scan/sets.png")
+    style.save(figures.sets(found), pictures(target) / "scan/sets.png")
     tables(folder, target)
 
 

@@ -20,8 +20,9 @@ from rethinking_backdoors.scan import models, sets
 from rethinking_backdoors.scan.plan import models_of
 from rethinking_backdoors.studies.scanned import Row
 
-# Subset fractions, and units of models at each: a unit costs what a model on half of the data does.
-FRACTIONS, UNITS = (0.5, 0.2, 0.1, 0.05, 0.02), (30, 60, 120, 240, 480, 960)
+# Subset fractions, and units of models at each: a unit costs what a model on half of the data does. With fewer, some example is
+# in no subset of either half of the models.
+FRACTIONS, UNITS = (0.5, 0.2, 0.1, 0.05, 0.02), (125, 250, 500, 1000)
 # Models that the signal of the poison is measured with, and examples of a subset of fixed size.
 MEASURED_ON, FIXED = 400, 500
 # How far a planted group has to lie above the noise of the models.
