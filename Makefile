@@ -35,7 +35,7 @@ reference: .venv/.ready
 reference-run: .venv/.ready
 	$(BIN)/python -m snakemake --logger progress --cores $(CORES) --configfile "$$CONFIG" config/reference.yaml
 
-# What the scan answers where the truth is known (docs/scan.md): about three hours on two cores, resumable, most of it CIFAR-10's.
+# What the scan answers where the truth is known (docs/scan.md): about four hours on two cores, resumable.
 scan-study: .venv/.ready
 	$(SCANS) --configfile config/digits.yaml config/scan/digits.yaml -- $(call tables,digits,scan scan_others scan_power)
 	$(SCANS) --configfile config/digits.yaml -- $(call tables,digits,scan_price scan_trusted)

@@ -7,7 +7,7 @@ from rethinking_backdoors.margins.shards import open_with_masks
 from rethinking_backdoors.studies.comparisons import COMPARISONS
 from rethinking_backdoors.studies.setting import Setting
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], memory_mb=snakemake.resources.mem_mb):
     params, inputs, wildcards = snakemake.params, snakemake.input, snakemake.wildcards
     masks, margins, common = open_with_masks(inputs.margins, asked(snakemake.wildcards))
     poisoned, target = truth(inputs.poison, inputs.images, params.target_class).values()

@@ -22,26 +22,24 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="What a configuration needs of a cluster.")
     parser.add_argument("configuration", type=Path)
     parser.add_argument("--seconds", type=float, required=True, help="of a GPU or a core, a model")
-    parser.add_argument("--models", type=int, help="another number of models an experiment")
     return parser.parse_args()
 
 
-def planned(configuration: Path, models: int | None) -> tuple[dict[str, int], dict[str, set[str]], float]:
-    """Jobs and memory (MB) of every rule by a dry run, and the seconds that it took."""
+def planned(configuration: Path) -> tuple[dict[str, int], dict[str, int], float]:
+    """Jobs and the largest memory (MB) of every rule by a dry run, and the seconds that it took."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--dry-run", "--cores", "1"]
-    changed = ["--config", f"models={{count: {models}, shard: 1000}}"] if models else []
     with tempfile.TemporaryDirectory() as empty:
         started = time.monotonic()
-        ask = [*command, "--directory", empty, "--configfile", str(configuration), *changed]
+        ask = [*command, "--directory", empty, "--configfile", str(configuration)]
         done = subprocess.run(ask, capture_output=True, text=True, cwd=ROOT, check=False)
         took = time.monotonic() - started
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
     text = done.stdout + done.stderr
-    memory: dict[str, set[str]] = {}
+    memory: dict[str, int] = {}
     for block in re.split(r"^\[", text, flags=re.MULTILINE):  # each job begins with a time
         if found := re.search(r"^rule (\w+):$.*?mem_mb=(\d+)", block, re.MULTILINE | re.DOTALL):
-            memory.setdefault(found[1], set()).add(found[2])
+            memory[found[1]] = max(memory.get(found[1], 0), int(found[2]))
     table = text[text.rindex("Job stats:") :]
     counts = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
     return counts, memory, took
@@ -50,9 +48,7 @@ def planned(configuration: Path, models: int | None) -> tuple[dict[str, int], di
 def main() -> None:
     asked = options()
     config = check(load(asked.configuration))
-    if asked.models:
-        config["models"]["count"] = asked.models
-    counts, memory, took = planned(asked.configuration, asked.models)
+    counts, memory, took = planned(asked.configuration)
     n, seeds = config["images"]["train"], len(config["seeds"])
     settings = [count_of(config, e) for e, given in experiments(config).items() for _ in given["alphas"] for _ in range(seeds)]
     hours = sum(settings) * asked.seconds / 3600
@@ -68,7 +64,7 @@ def main() -> None:
     print("| of the whole run | |\n| --- | --- |")
     print("\n".join(f"| {name} | {value} |" for name, value in rows.items()))
     print("\n| rule | jobs | memory a job, GB |\n| --- | --- | --- |")
-    largest = {rule: max(map(int, asked)) / 1000 for rule, asked in memory.items() if rule in counts}
+    largest = {rule: megabytes / 1000 for rule, megabytes in memory.items() if rule in counts}
     for gigabytes, rules in itertools.groupby(sorted(largest, key=lambda rule: -largest[rule]), largest.__getitem__):
         if gigabytes >= 2:
             named = list(rules)

@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import pytest
-from faults.world import MARGINS, RESULTS, ROOT, TABLES, in_the_middle, rows, run, tables, taken_up
+from faults.world import MARGINS, RESULTS, ROOT, TABLES, in_the_middle, rows, run, start, tables, taken_up
 from slurm.cluster import Cluster, lacking
 
 pytestmark = [
@@ -41,13 +41,6 @@ def local(tmp_path_factory):
     return folder
 
 
-def started(folder, *targets):
-    """A run on the cluster in the background."""
-    from faults import world
-
-    return world.start(folder, *PROFILE, "--", *targets)
-
-
 def test_the_cluster_gives_the_files_of_a_local_run(in_cluster, local, tmp_path):
     folder = tmp_path / "a run"
     folder.mkdir()
@@ -62,7 +55,7 @@ def test_the_cluster_gives_the_files_of_a_local_run(in_cluster, local, tmp_path)
 def test_a_node_that_dies_and_a_job_that_is_requeued_lose_a_block(in_cluster, local, tmp_path):
     folder = tmp_path / "a run"
     folder.mkdir()
-    process = started(folder, MARGINS)
+    process = start(folder, *PROFILE, "--", MARGINS)
     in_the_middle(folder, process)
     (name,) = subprocess.run(
         ["squeue", "-h", "-o", "%i"], env=in_cluster.environment, capture_output=True, text=True

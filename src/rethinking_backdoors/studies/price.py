@@ -15,7 +15,7 @@ from rethinking_backdoors.datamodels import DifferenceInMeans
 from rethinking_backdoors.detection.groups import judge, permuted_deviation
 from rethinking_backdoors.detection.labels import compare
 from rethinking_backdoors.evaluation.metrics import auroc
-from rethinking_backdoors.margins.arrays import Margins, masks_of
+from rethinking_backdoors.margins.arrays import Margins, Masks, masks_of
 from rethinking_backdoors.scan import models, sets
 from rethinking_backdoors.scan.plan import models_of
 from rethinking_backdoors.studies.scanned import Row
@@ -46,8 +46,8 @@ class Trained:
         made = sets.make(data, Path(folder), model="auto", trainer=None, trust=None, seed=root % 2**31)
         return cls(made, int(np.bincount(data.labels[poison]).argmax()))
 
-    def read(self, fraction: float, count: int, shard: int):
-        """Masks and margins of so many models, a multiple of ``shard``."""
+    def read(self, fraction: float, count: int, shard: int) -> tuple[Masks, Margins]:
+        """Masks (m, n) and margins (m, n) of ``count`` models, a multiple of ``shard``, at one subset fraction."""
         for _ in models.train(self.made.works[0], [(fraction, count)], 1, lambda _: shard):
             pass
         masks, rows = models.read(self.made.works[0], fraction, count)

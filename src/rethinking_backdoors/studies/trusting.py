@@ -49,8 +49,8 @@ def trusted(suspicious: dict[str, tuple[Labelled, int | None]], pool: Labelled, 
 def unattacked(data: Labelled, root: int) -> dict[str, tuple[Labelled, int | None]]:
     """Sets that nobody attacked: the data, mislabelled in part, and with a natural subgroup that no trusted set has."""
     made = strange(data, generator(root, "strange sets"))
-    kinds = {"nobody attacked": "as it is", "one label in twenty at random": None, "a natural subgroup": None}
-    return {name: (made[kind or name], None) for name, kind in kinds.items()}
+    odd = ("one label in twenty at random", "a natural subgroup")
+    return {"nobody attacked": (data, None), **{name: (made[name], None) for name in odd}}
 
 
 def smaller(pool: Labelled, each: int) -> Labelled:

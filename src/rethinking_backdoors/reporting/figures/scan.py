@@ -63,7 +63,10 @@ def growth(table: pd.DataFrame) -> Figure:
     """
     figure = style.canvas(6.4, 2.6)
     panels = figure.subplots(1, 2, sharex=True)
-    words = {"models_needed": "models needed", "price_needed": "their price"}
+    words = {
+        "models_needed": "models needed",
+        "price_needed": "price, thousands of the smallest set's\nmodels on half of the data",
+    }
     looks = {"half": style.SOLID}
     for axes, (column, label) in zip(panels, words.items(), strict=True):
         for (experiment, subsets), line in table[table["column"] == column].groupby(["experiment", "subsets"]):
@@ -73,6 +76,9 @@ def growth(table: pd.DataFrame) -> Figure:
             look = {"color": color, "ls": looks.get(str(subsets), style.DASHED), "marker": "o", "ms": 3, "lw": 1.2}
             axes.plot(line["examples"], line["value"], label=name, **look)
         axes.set(xscale="log", yscale="log", xlabel="examples n", ylabel=label)
+        sizes = sorted(table["examples"].unique())
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.set_xticks([], minor=True)
         axes.legend(fontsize=5.5)
     return figure
 
