@@ -5,9 +5,16 @@ import errno
 from collections.abc import Iterator
 from pathlib import Path
 
+# Longer sentences, which repeat what a file says, lose their middle.
+_LONGEST = 1500
+
 
 class InputError(ValueError):
     """Bad input, a bad setting, a damaged file, in one clear sentence, with which commands and jobs end, and with exit code 2."""
+
+    def __init__(self, sentence: str):
+        half = _LONGEST // 2
+        super().__init__(sentence if len(sentence) <= _LONGEST else f"{sentence[:half]} ... {sentence[-half:]}")
 
 
 # What a machine refuses, and what to do about it.

@@ -124,3 +124,12 @@ def test_models_of_torch_and_packed_bits_give_the_same_weights(linear, tmp_path)
     first, second, third = (np.load(tmp_path / f"W{number}.npy") for number in range(3))
     assert np.allclose(first, second, rtol=1e-6)
     assert np.allclose(first, third, rtol=1e-6)
+
+
+def test_an_archive_of_many_disks_is_refused_in_one_sentence(tmp_path):
+    # An empty archive's end, before it the locator of one that spans three disks.
+    locator = b"PK\x06\x07" + bytes(4) + bytes(8) + (3).to_bytes(4, "little")
+    (tmp_path / "w.pt").write_bytes(b"PK\x06\x06" + bytes(52) + locator + b"PK\x05\x06" + bytes(18))
+    done = run("--margins", tmp_path / "w.pt", "--masks", tmp_path / "w.pt", "--out", tmp_path / "out.npy")
+    assert done.exit_code == 2
+    assert "w.pt is truncated or no archive" in done.output.replace("\n", " ")

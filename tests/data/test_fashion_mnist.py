@@ -45,3 +45,10 @@ def test_it_is_looked_for_where_it_may_lie_and_then_asked_for(files, tmp_path, m
     monkeypatch.setenv("FASHION_MNIST_ROOT", str(tmp_path / "empty"))
     with pytest.raises(InputError, match=r"FASHION_MNIST_ROOT is .*: correct it or unset it"):
         fashion_mnist.find(files, download=False)
+
+
+def test_a_head_that_promises_more_bytes_than_a_word_counts_is_refused(tmp_path):
+    head = b"\0\0\x08\x03" + np.array([3 << 24, 5 << 24, 1 << 26], ">u4").tobytes()  # the product is 0 in 64 bits
+    (tmp_path / idx.FILES["x_train"]).write_bytes(head)
+    with pytest.raises(InputError, match="promises"):
+        idx.load(tmp_path)

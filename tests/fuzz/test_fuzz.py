@@ -93,8 +93,8 @@ TABLE = pd.DataFrame({"a": RNG.random(30), "b": ["x", "y", "z"] * 10, "label": [
 IDX = b"\0\0\x08\x03" + np.array([5, 4, 3], ">u4").tobytes() + bytes(60)
 # The name of a file, what a whole one holds, and what reads it.
 FILES = {
-    "matrix": ("w.npy", of_array(np.ones((8, 8), np.float32)), lambda path: np.asarray(read_weights(path, "train-rows")).sum()),
-    "torch": ("w.pt", of_weights(), lambda path: np.asarray(read_weights(path, None)).sum()),
+    "matrix": ("w.npy", of_array(np.ones((8, 8), "f4")), lambda path: np.asarray(read_weights(path, "train-rows")).tobytes()),
+    "torch": ("w.pt", of_weights(), lambda path: np.asarray(read_weights(path, None)).tobytes()),
     "masks": ("m.npy", of_array(RNG.random((20, 6)) < 0.5), lambda path: read_models(path, path)),
     "archive": ("d.npz", of_arrays(images=RNG.integers(0, 9, (6, 4, 4), np.uint8), labels=np.arange(6) % 3), labelled.read),
     "own archive": ("d.npz", of_arrays(index=np.arange(5), image=np.zeros((5, 2, 2, 1), np.uint8)), read_npz),

@@ -20,10 +20,11 @@ def is_torch(path: Path) -> bool:
         start = file.read(len(_OLD_TORCH))
     if start == _OLD_TORCH:
         return True
-    if not zipfile.is_zipfile(path):
-        return path.suffix in (".pt", ".pth") and not start.startswith(b"\x93NUMPY")
-    with reading(path, "archive"), zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/data.pkl") or name == "data.pkl" for name in archive.namelist())
+    with reading(path, "archive"):
+        if not zipfile.is_zipfile(path):
+            return path.suffix in (".pt", ".pth") and not start.startswith(b"\x93NUMPY")
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/data.pkl") or name == "data.pkl" for name in archive.namelist())
 
 
 def load_array(path: Path) -> np.ndarray:

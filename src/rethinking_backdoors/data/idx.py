@@ -1,6 +1,7 @@
 """The four files of MNIST and its kin (Fashion-MNIST): images and labels in the IDX format, packed with gzip or not."""
 
 import gzip
+import math
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,6 @@ def _read(folder: Path, name: str) -> np.ndarray:
         raise InputError(f"{path} is no IDX file of bytes.")
     shape = tuple(int(x) for x in np.frombuffer(content, ">u4", content[3], 4))
     values = np.frombuffer(content, np.uint8, offset=4 + 4 * len(shape))
-    if len(values) != int(np.prod(shape, dtype=np.int64)):
+    if len(values) != math.prod(shape):
         raise InputError(f"{path} is truncated: its head promises {shape} bytes, it has {len(values)}.")
     return values.reshape(shape)
