@@ -18,6 +18,7 @@ rule datamodel:
         runtime=240,
     params:
         estimator=config["estimator"],
+        storage=STORAGE,
         device=config["device"],
     script:
         "../scripts/datamodel.py"

@@ -46,6 +46,7 @@ rule control:
         runtime=960,
     params:
         estimator=config["estimator"],
+        storage=STORAGE,
         device=config["device"],
         detectors=lambda w: detectors_of(config, int(w.experiment)),
         permutations=config["controls"]["permutations"],

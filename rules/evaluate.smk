@@ -21,6 +21,7 @@ rule strength:
         runtime=240,
     params:
         estimator=config["estimator"],
+        storage=STORAGE,
         device=config["device"],
     script:
         "../scripts/strength.py"
@@ -45,10 +46,11 @@ rule evidence:
     threads: 1
     resources:
         gpu=int(config["device"] != "cpu"),
-        mem_mb=lambda w, attempt: fit_memory(w, attempt) + search_memory(w, attempt),
+        mem_mb=study_memory,
         runtime=120,
     params:
         estimator=config["estimator"],
+        storage=STORAGE,
         device=config["device"],
         suffix=lambda w: "" if int(w.alpha) == percents(w.experiment)[0] else f"_alpha{w.alpha}",
     script:

@@ -10,7 +10,7 @@ from rethinking_backdoors.strength import summarize
 with job(snakemake.log[0], snakemake.params.device, snakemake.resources.mem_mb):
     inputs, output = snakemake.input, snakemake.output
     masks, margins, common = open_with_masks(inputs.margins, asked(snakemake.wildcards))
-    estimator = weights_of(snakemake.params.estimator, snakemake.params.device)
+    estimator = weights_of(snakemake.params.estimator, snakemake.params.device, snakemake.params.storage)
     support = read_npz(inputs.poison, "index")["index"]
     rng = generator(int(common["root"]), "shown examples")
     write_npz(output.strength, **summarize(masks, margins, support, estimator, rng))

@@ -4,14 +4,17 @@
 ON_DEVICE = config["device"] != "cpu"
 # Python with its libraries, and with CUDA where it is used.
 LOADED = 4e9 if ON_DEVICE else 1e9
+# Of matrices: float16 takes half of the memory, and W + W' the place of W.
+STORAGE = config.get("storage", "float32")
+HALF = STORAGE == "float16"
 
 
 def fit_memory(w, attempt=1):
     """A fit of datamodels to all models of an experiment: W, masks unpacked, a block of targets, what the estimator adds."""
     n, m = config["images"]["train"], count_of(config, int(w.experiment))
     # As bools and as float32 or float64; on the CPU no more than 16,384 examples at once, half as many in float64.
-    masks = 5 * m * (n if ON_DEVICE else min(2 * n, 16384))
-    weights, block = 4 * n**2, 4 * min(n, 4096) * (2 * m + 6 * n)
+    masks = 5 * m * (n if ON_DEVICE else min(n if HALF else 2 * n, 16384))
+    weights, block = (2 if HALF else 4) * n**2, 4 * min(n, 2048 if HALF else 4096) * (2 * m + (3 if HALF else 6) * n)
     added = {"ridge": 4 * min(m, n) ** 2, "lasso": 4 * n**2 + 0.8 * m * n}.get(config["estimator"], 0)
     # On a GPU the unpacked masks and the Gram matrix have left this memory before W is made.
     arrays = max(masks, weights + block + added) if ON_DEVICE else masks + weights + block + added
@@ -21,6 +24,8 @@ def fit_memory(w, attempt=1):
 
 def halves_memory(w, attempt=1):
     """W of either half of the models: the second is fitted beside the first, then both are searched."""
+    if HALF:  # one of them is put aside
+        return tried(max(fit_memory(w), search_memory(w)), attempt)
     n = config["images"]["train"]
     return tried(max(fit_memory(w) + 4 * n**2 / 1e6, search_memory(w) + 600 * n / 1e6), attempt)
 
@@ -28,7 +33,12 @@ def halves_memory(w, attempt=1):
 def search_memory(w, attempt=1):
     """A search: W and W + W', with the lists of the rows' lowest entries."""
     n = config["images"]["train"]
-    return tried((LOADED + 8 * n**2 + 600 * n) / 1e6, attempt)
+    return tried((LOADED + (2 if HALF else 8) * n**2 + 600 * n) / 1e6, attempt)
+
+
+def study_memory(w, attempt=1):
+    """A fit, and then a search beside it unless that takes its place."""
+    return halves_memory(w, attempt) if HALF else fit_memory(w, attempt) + search_memory(w, attempt)
 
 
 def tried(megabytes, attempt):

@@ -43,6 +43,18 @@ def test_blocks_of_targets_change_nothing(monkeypatch):
     assert np.allclose(difference_in_means(masks, margins), whole, atol=1e-6)
 
 
+def test_weights_stored_in_float16_are_the_rounded_ones(monkeypatch):
+    rng = np.random.default_rng(3)
+    masks, margins = rng.random((90, 40)) < 0.5, rng.standard_normal((90, 40)).astype(np.float16)
+    monkeypatch.setattr("rethinking_backdoors.datamodels.difference._IN_HALF_AT_ONCE", 16)
+    whole, half = DifferenceInMeans().fit(masks, margins), DifferenceInMeans(storage="float16").fit(masks, margins)
+    assert half.coef_.dtype == np.float16
+    assert np.allclose(half.coef_, whole.coef_, rtol=1e-3, atol=1e-4)
+    assert np.allclose(half.predict(masks), whole.predict(masks), atol=0.02)
+    with pytest.raises(ValueError, match="float16"):
+        DifferenceInMeans(storage="bfloat16")
+
+
 def test_what_cannot_be_estimated_is_refused():
     masks = np.ones((5, 3), dtype=bool)
     with pytest.raises(ValueError, match="every model"):

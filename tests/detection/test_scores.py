@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from rethinking_backdoors.datamodels import weights_of
 from rethinking_backdoors.datamodels.difference import difference_in_means
 from rethinking_backdoors.detection.control import contributions, cross_fitted
 from rethinking_backdoors.detection.pairs import pair_sums
@@ -122,3 +123,16 @@ def test_noise_of_unequal_size_does_not_pass_for_a_feature():
     assert abs(np.mean(crossed) - 0.5) < 3 * np.std(crossed) / np.sqrt(60)
     # Why the directions are not summed.
     assert np.mean(summed) < 0.5 - 3 * np.std(summed) / np.sqrt(60)
+
+
+def test_matrices_in_float16_lead_to_the_same_scores():
+    drawn = masks(1, 0.5, range(600), 60)
+    values = np.random.default_rng(0).standard_normal((600, 60))
+    values[:, :10] += drawn[:, :10].sum(1, keepdims=True)
+    crossed = [
+        cross_fitted(drawn, values, weights_of("difference", storage=storage), {"paper": DETECTOR}, 1, root=5)["paper"]
+        for storage in ("float32", "float16")
+    ]
+    for name in ("score", "permuted"):
+        assert np.abs(crossed[0][name] - crossed[1][name]).max() < 0.02 * np.abs(crossed[0][name]).max()
+    assert (crossed[0]["found"] == crossed[1]["found"]).all()

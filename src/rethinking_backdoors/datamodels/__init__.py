@@ -3,8 +3,9 @@
 Every matrix has the paper's orientation: rows are training examples, columns are targets.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -48,21 +49,28 @@ ESTIMATORS: dict[str, Callable[..., Datamodel]] = {
 _THREADED = ("ridge", "lasso")
 
 
-def estimator_of(name: str, device: str = "cpu", threads: int = 1) -> Callable[[], Datamodel]:
-    """What makes an unfitted estimator: by a name of ``ESTIMATORS``, on a torch device, or with numpy where it is "cpu"."""
-    shared = {"threads": threads} if name in _THREADED else {}
+def estimator_of(name: str, device: str = "cpu", threads: int = 1, storage: str = "float32") -> Callable[[], Datamodel]:
+    """What makes an unfitted estimator: by a name of ``ESTIMATORS``, on a torch device, or with numpy where it is "cpu".
+
+    Args:
+        storage: of W; differences in means can be stored in "float16" too.
+    """
+    shared: dict[str, Any] = {"threads": threads} if name in _THREADED else {}
+    if storage != "float32":
+        shared["storage"] = storage
     return partial(ESTIMATORS[name], device=None if device == "cpu" else device, **shared)
 
 
 def halves_of(
     estimator: Callable[[Masks, Margins], np.ndarray], masks: Masks, margins: np.ndarray | Sequence[np.ndarray] | Margins
-) -> tuple[np.ndarray, np.ndarray]:
-    """W (n, n) of the models with even and of those with odd indices, which share no noise."""
+) -> Iterator[np.ndarray]:
+    """W (n, n) of the models with even, then of those with odd indices, which share no noise; made when it is asked for."""
     even = np.arange(masks.shape[0]) % 2 == 0
-    first, second = (estimator(mask_rows(masks, part), Margins(margins, part)) for part in (even, ~even))
-    return first, second
+    return (estimator(mask_rows(masks, part), Margins(margins, part)) for part in (even, ~even))
 
 
-def weights_of(estimator: str, device: str = "cpu") -> Callable[[Masks, np.ndarray | Sequence[np.ndarray] | Margins], np.ndarray]:
-    """The function from masks and margins to W that a name of ``ESTIMATORS`` stands for; device as of ``estimator_of``."""
-    return lambda masks, margins: estimator_of(estimator, device)().fit(masks, margins).coef_
+def weights_of(
+    estimator: str, device: str = "cpu", storage: str = "float32"
+) -> Callable[[Masks, np.ndarray | Sequence[np.ndarray] | Margins], np.ndarray]:
+    """The function from masks and margins to W that a name of ``ESTIMATORS`` stands for; the rest as of ``estimator_of``."""
+    return lambda masks, margins: estimator_of(estimator, device, storage=storage)().fit(masks, margins).coef_

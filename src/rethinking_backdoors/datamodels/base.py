@@ -18,8 +18,8 @@ class Datamodel(ABC):
     """A linear model of every target's margin, with scikit-learn's habits but **W's orientation: rows are training examples**.
 
     Attributes:
-        coef_: W (n, t) float32: ``W[i, j]`` is the effect of training on example i on the margin of target j, in units of the
-            margin (scikit-learn's ``coef_`` is the transpose).
+        coef_: W (n, t) float32, or float16 on request: ``W[i, j]`` is the effect of training on example i on the margin of
+            target j, in units of the margin (scikit-learn's ``coef_`` is the transpose).
         intercept_: (t,) float64: the margin predicted for a model trained on nothing, in the same units.
     """
 
@@ -57,7 +57,8 @@ def predict(weights: np.ndarray, intercept: np.ndarray, masks: Masks) -> np.ndar
     predicted = np.tile(intercept.astype(np.float32), (masks.shape[0], 1))
     for start in range(0, len(weights), _EXAMPLES_AT_ONCE):
         rows = slice(start, start + _EXAMPLES_AT_ONCE)
-        predicted += mask_columns(masks, start, min(start + _EXAMPLES_AT_ONCE, len(weights))).astype(np.float32) @ weights[rows]
+        columns = mask_columns(masks, start, min(start + _EXAMPLES_AT_ONCE, len(weights))).astype(np.float32)
+        predicted += columns @ weights[rows].astype(np.float32, copy=False)
     return predicted
 
 

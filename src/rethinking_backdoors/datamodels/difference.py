@@ -12,6 +12,8 @@ from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.margins.arrays import Margins, Masks, mask_columns, matched
 
 CENTRINGS = ("target", "group", "model")
+# Targets whose differences are in memory as float32 while W is float16.
+_IN_HALF_AT_ONCE = 2048
 
 
 class DifferenceInMeans(Datamodel):
@@ -32,22 +34,26 @@ class DifferenceInMeans(Datamodel):
             takes out how good a model is as a whole, on what it was trained on and on the rest. The last two need the targets to
             be the training examples. Predictions, and so fidelity, are then of the centred margins.
         device: a torch device; numpy on the processor if not given.
+        storage: of W, "float32", or "float16" for half of the memory; products are then in float32, in half of the time.
 
     On the processor sums are taken in float64. Those of float16 margins are exact, so that W is the same to the byte whatever
     the order in which a machine's BLAS adds; in float32 the search's ties would fall otherwise on another processor.
 
     Memory beside the inputs: W, 4 m min(2 n, 16384) bytes (4 m n on a device), and a block of at most 2,048 targets:
-    8 (2 m + 2 n) bytes a target (on a device 4,096 and half as many).
+    8 (2 m + 2 n) bytes a target (on a device 4,096 and half as many; with W in float16 2,048 and half as many).
     """
 
-    def __init__(self, centring: str = "target", *, device: str | None = None):
+    def __init__(self, centring: str = "target", *, device: str | None = None, storage: str = "float32"):
         if centring not in CENTRINGS:
             raise InputError(f"centring must be one of {', '.join(CENTRINGS)}; given: {centring}.")
-        self.centring, self.device = centring, device
+        if storage not in ("float32", "float16"):
+            raise InputError(f"storage must be float32 or float16; given: {storage}.")
+        self.centring, self.device, self.storage = centring, device, storage
 
     def fit(self, masks: Masks, margins: np.ndarray | Sequence[np.ndarray] | Margins) -> Self:
         """See ``Datamodel.fit``."""
-        margins, at = matched(masks, margins), backend(self.device, np.float64)
+        whole = self.storage == "float32"
+        margins, at = matched(masks, margins), backend(self.device, np.float64 if whole else np.float32)
         if self.centring != "target" and masks.shape[1] != margins.shape[1]:
             raise InputError(f"centring {self.centring!r} needs margins of the training examples, as many as masks has columns.")
         design = Design(masks, at)
@@ -55,9 +61,10 @@ class DifferenceInMeans(Datamodel):
         # The sum over models without i is the total minus the sum over models with i.
         outside = 1 / (design.m - design.inside)[:, None]
         scale = 1 / design.inside[:, None] + outside
-        self.coef_ = np.empty((design.n, margins.shape[1]), dtype=np.float32)
+        self.coef_ = np.empty((design.n, margins.shape[1]), dtype=self.storage)
         self.intercept_ = np.empty(margins.shape[1])
-        for targets, block, mean in centred_blocks(margins, exact=self.centring == "target" and isinstance(at, Host)):
+        exact = self.centring == "target" and isinstance(at, Host) and whole
+        for targets, block, mean in centred_blocks(margins, None if whole else _IN_HALF_AT_ONCE, exact):
             if self.centring != "target":
                 mean = self._centre(block, mask_columns(masks, targets.start, targets.stop), levels)
             total = block.sum(0, dtype=np.float64)
@@ -65,7 +72,8 @@ class DifferenceInMeans(Datamodel):
             difference *= scale
             difference -= outside * total
             self.coef_[:, targets] = difference
-            self.intercept_[targets] = mean + total / design.m - design.mean @ self.coef_[:, targets]
+            inside = design.mean @ self.coef_[:, targets] if whole else design.mean.astype(np.float32) @ difference
+            self.intercept_[targets] = mean + total / design.m - inside
         return self
 
     def _centre(self, block: np.ndarray, inside: np.ndarray, levels: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:

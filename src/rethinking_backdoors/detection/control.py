@@ -1,6 +1,9 @@
 """The control of every detection: cross-fitting, beside the same on datamodels that hold no information on who moves whom."""
 
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -40,29 +43,48 @@ def cross_fitted(
         For each detector ``score`` (2, n), of the sets found on the even and of those found on the odd models; ``permuted``
         (permutations, 2, n), the same without information; ``found`` (2, K, n) bool, the best of these sets of each size.
 
-    Memory: a matrix W more than that of ``estimator``, then two W + W' and that of the search.
+    Memory: that of ``estimator`` and a matrix W + W' beside it; one in float16 is put aside into a temporary file.
     """
 
-    def both_ways(masks: Masks) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    def both_ways(masks: Masks, folder: str) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Of each detector its name, the scores (2, n), and the best sets (2, K, n)."""
-        # W + W' takes the place of W.
-        halves = [pair_sums(weights, out=weights) for weights in halves_of(estimator, masks, margins)]
-        for name, detector in detectors.items():
-            pairs = [searched(half, detector) for half in halves]
-            solutions = [solve(half, detector, root, device) for half in pairs]
-            crossed = zip(solutions, reversed(pairs), strict=True)
-            score = np.stack([contributions(found, other, detector["kept"]) for found, other in crossed])
-            yield name, score, np.stack([found.best(masks.shape[1]) for found in solutions])
+        solutions: dict[str, list[Solutions]] = {name: [] for name in detectors}
+        scores: dict[str, list[np.ndarray]] = {name: [] for name in detectors}
+        halves: list[Pairs] = []
+        for weights in halves_of(estimator, masks, margins):
+            half = pair_sums(weights, out=weights)  # in the place of W
+            del weights
+            for name, detector in detectors.items():
+                solutions[name].append(solve(searched(half, detector), detector, root, device))
+            halves.append(half if halves else _put_aside(half, folder))
+            del half
+        for judged in (0, 1):
+            pairs = halves.pop()
+            for name, detector in detectors.items():
+                scores[name].append(contributions(solutions[name][judged], searched(pairs, detector), detector["kept"]))
+            del pairs
+        for name, found in solutions.items():
+            yield name, np.stack(scores[name]), np.stack([either.best(masks.shape[1]) for either in found])
 
     results: dict[str, dict[str, Any]] = {name: {"permuted": []} for name in detectors}
-    for name, score, found in both_ways(masks):
-        results[name] |= {"score": score, "found": found}
-    for number in range(permutations):
-        order = generator(root, "permuted masks", number).permutation(masks.shape[0])
-        for name, score, _ in both_ways(mask_rows(masks, order)):
-            results[name]["permuted"].append(score)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, score, found in both_ways(masks, folder):
+            results[name] |= {"score": score, "found": found}
+        for number in range(permutations):
+            order = generator(root, "permuted masks", number).permutation(masks.shape[0])
+            for name, score, _ in both_ways(mask_rows(masks, order), folder):
+                results[name]["permuted"].append(score)
     shape = (permutations, 2, masks.shape[1])
     return {name: result | {"permuted": np.reshape(result["permuted"], shape)} for name, result in results.items()}
+
+
+def _put_aside(pairs: Pairs, folder: str) -> Pairs:
+    """The same with a matrix in float16 in a file, from which rows are read as they are needed; others stay in memory."""
+    if pairs.stored.dtype != np.uint16:
+        return pairs
+    path = Path(folder) / "half.npy"
+    np.save(path, pairs.stored)
+    return replace(pairs, stored=np.asarray(np.load(path, mmap_mode="c")))
 
 
 def contributions(solutions: Solutions, pairs: Pairs, kept: float) -> np.ndarray:

@@ -63,7 +63,7 @@ def strongest(
     """
     sizes = [size for size in sizes if size <= len(members) // 2]
     inside, block = masks_of(masks, members), Margins(margins).of(members)
-    halves = halves_of(lambda a, b: DifferenceInMeans("group").fit(a, b).coef_, inside, block)
+    halves = tuple(halves_of(lambda a, b: DifferenceInMeans("group").fit(a, b).coef_, inside, block))
     del inside, block
     sets = np.empty((2, len(sizes), len(members)), dtype=bool)
     for found, weights in zip(sets, halves, strict=True):

@@ -17,7 +17,7 @@ from rethinking_backdoors.detection.search import STARTS, search_pairs
 from rethinking_backdoors.evaluation.tables import COLUMNS, interval
 from rethinking_backdoors.margins.arrays import mask_rows
 from rethinking_backdoors.seeds import generator
-from rethinking_backdoors.studies import explanations
+from rethinking_backdoors.studies import explanations, growing
 from rethinking_backdoors.studies.setting import Row, Setting
 
 
@@ -90,6 +90,7 @@ COMPARISONS: dict[str, Callable[..., Iterator[Row]]] = {
     "control": explanations.spread_of_margins,
     "lasso": explanations.lasso_penalties,
     "convergence": explanations.convergence,
+    "growth": growing.growth,
     "laws": explanations.laws_of_margins,
 }
 # What is no percentage.

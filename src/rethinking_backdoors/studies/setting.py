@@ -21,7 +21,7 @@ class Setting:
         masks: (m, n) bool or packed. margins: (m, n) or shards of it, of the same models.
         poisoned: (n,) bool. target: (n,) bool, labelled as the target class in the poisoned set.
         removed: the share of all examples that is removed.
-        root: the setting's root seed.
+        root: the setting's root seed. storage: of matrices, see ``datamodels.estimator_of``.
     """
 
     masks: Masks
@@ -30,6 +30,7 @@ class Setting:
     target: np.ndarray
     removed: float
     root: int
+    storage: str = "float32"
 
     def judge(self, score: np.ndarray) -> Row:
         """AUROC overall and within the target class, and how many poisoned examples removal leaves."""
