@@ -69,10 +69,10 @@ DEFENSES = ["none", *YARDSTICKS[:2], *BASELINES, *YARDSTICKS[2:], *DETECTORS]
 SUSPICIOUS = [*BASELINES, *YARDSTICKS]
 COMPARISONS = config.get("comparisons", {})
 STUDIES = [name for name in ("control", "lasso", "convergence", "laws") if name in COMPARISONS]
-# Tables of what the scan answers, and the experiments they need: all; the first plain attack of either kind.
+# Tables on request, and the experiments they need: all; the first plain attack of either kind.
 FIRST = first_of(EXPERIMENTS, "dirty_label", "clean_label")
-SCANNED = {"scan": EXPERIMENTS, "scan_others": EXPERIMENTS, "scan_power": FIRST, "scan_price": ATTACKED, "scan_growth": FIRST}
-SCANNED["scan_trusted"] = [e for e in EXPERIMENTS if e not in ATTACKED]
+ON_REQUEST = {name: EXPERIMENTS for name in ("attacks", "scan", "scan_others")} | {"scan_power": FIRST, "scan_growth": FIRST}
+ON_REQUEST |= {"scan_price": ATTACKED, "scan_trusted": [e for e in EXPERIMENTS if e not in ATTACKED]}
 TABLES = ["table1", "table2", "table3", "table4", "table6", "defenses"]
 
 

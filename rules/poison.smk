@@ -20,7 +20,7 @@ rule images:
 
 
 rule features:
-    """Fixed random-patch features, fitted on images that are used for nothing else."""
+    """Fixed random-patch features, fitted on the spare images, or without any on clean training images; never on labels."""
     input:
         images=rules.images.output.images,
     output:

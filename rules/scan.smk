@@ -135,26 +135,3 @@ rule scan_growth:
         images=config["images"],
     script:
         "../scripts/scan_growth.py"
-
-
-rule scan_table:
-    """The answers of all seeds: alarms, what is flagged, and what an attack does after it."""
-    input:
-        lambda w: planned(getattr(rules, w.scanned).output, SCANNED[w.scanned]),
-    output:
-        table="results/{dataset}/tables/{scanned}.csv",
-        seeds="results/{dataset}/tables/{scanned}_seeds.csv",
-    log:
-        "results/{dataset}/logs/scan_table/{scanned}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/scan_table/{scanned}.tsv"
-    wildcard_constraints:
-        scanned="|".join(SCANNED),
-    conda:
-        "../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    script:
-        "../scripts/comparison_table.py"

@@ -14,10 +14,11 @@ rule compare:
         "../environment.yml"
     threads: 1
     resources:
-        mem_mb=lambda w, attempt: fit_memory(w, attempt) + search_memory(w, attempt),
+        mem_mb=study_memory,
         runtime=960,
     params:
         settings=comparison_settings,
+        storage=STORAGE,
         removed=lambda w: EXPERIMENTS[int(w.experiment)]["removed"],
         target_class=lambda w: target_class(config, int(w.experiment)),
     script:
@@ -40,6 +41,59 @@ rule comparison_table:
         "results/{dataset}/benchmarks/comparison_table/{comparison}.tsv"
     wildcard_constraints:
         comparison="|".join(COMPARISONS) or "no",
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    script:
+        "../scripts/comparison_table.py"
+
+
+# Tables that are made on request only, a job an experiment and seed: whether an attack works at all, here; the others in rules/scan.smk.
+rule attacks:
+    """Table 1 alone: networks on the whole poisoned set, without the many models that detection needs."""
+    input:
+        images=rules.images.output.images,
+        poison=rules.poison.output.poison,
+        features=FITTED,
+    output:
+        "results/{dataset}/attacks/exp{experiment}-seed{seed}.csv",
+    log:
+        "results/{dataset}/logs/attacks/exp{experiment}-seed{seed}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/attacks/exp{experiment}-seed{seed}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        gpu=int(config["device"] != "cpu"),
+        mem_mb=3000,
+        runtime=240,
+    params:
+        training=lambda w: training_of(config, int(w.experiment)),
+        features=config.get("features"),
+        models=config["deployed"]["models"],
+        attack=lambda w: attack_of(config, int(w.experiment)),
+        device=config["device"],
+    script:
+        "../scripts/attacks.py"
+
+
+rule table_on_request:
+    """What such jobs found in all seeds, with intervals."""
+    input:
+        lambda w: planned(getattr(rules, w.requested).output, ON_REQUEST[w.requested]),
+    output:
+        table="results/{dataset}/tables/{requested}.csv",
+        seeds="results/{dataset}/tables/{requested}_seeds.csv",
+    log:
+        "results/{dataset}/logs/table_on_request/{requested}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/table_on_request/{requested}.tsv"
+    wildcard_constraints:
+        requested="|".join(ON_REQUEST),
     conda:
         "../environment.yml"
     threads: 1

@@ -42,7 +42,7 @@ def planned(paths, experiments=(*EXPERIMENTS, *UNPLANTED), **chosen):
     for experiment in experiments:
         keys = {"dataset": DATASET, "experiment": experiment, "alpha": percents(experiment), "seed": SEEDS}
         keys |= {"detector": DETECTORS, "defense": BASELINES, "shard": shards_of(experiment), "comparison": list(COMPARISONS)}
-        keys["scanned"] = list(SCANNED)
+        keys["requested"] = list(ON_REQUEST)
         files += expand(paths, **(keys | chosen))
     return list(dict.fromkeys(files))
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # torch takes seconds to import: only the steps with networks
 
 Arrays = dict[str, np.ndarray]
 Section = dict[str, Any]
+# Training images that features are fitted on where no images are left over.
+_FITTED_ON = 10_000
 
 
 def asked(wildcards: Any) -> Section:
@@ -98,14 +100,21 @@ class Experiment:
     def clean_set(self) -> "tuple[np.ndarray, np.ndarray, Extractor | None]":
         """From nothing to the clean training images (n, H, W, C) uint8, their labels (n,) and the features of the seed."""
         arrays, _ = self.draw()
-        extractor = self.extractor(self.fit_features(arrays["spare_image"]) if self.features else None)
+        extractor = self.extractor(self.fit_features(arrays) if self.features else None)
         return arrays["train_image"], arrays["train_label"], extractor
 
-    def fit_features(self, spare: np.ndarray) -> Arrays:
-        """See ``training.features.fit``: the features of the seed, fitted on its spare images (N, H, W, C) uint8."""
+    def fit_features(self, drawn: Arrays) -> Arrays:
+        """See ``training.features.fit``: the features of the seed, fitted on the spare images of ``draw``.
+
+        Where all images are trained on and none is spare, on 10,000 of these, before anything is poisoned.
+        """
         from rethinking_backdoors.training.features import FeatureSettings, fit
 
-        return fit(spare, FeatureSettings(**self.features), self.shared("features"))
+        shown = drawn.get("spare_image")
+        if shown is None:
+            clean = drawn["train_image"]
+            shown = clean[np.sort(self.shared("fitted on").permutation(len(clean))[:_FITTED_ON])]
+        return fit(shown, FeatureSettings(**self.features), self.shared("features"))
 
     def extractor(self, fitted: str | Arrays | None) -> "Extractor | None":
         """The features as a module, from what ``fit_features`` returned or a file of it; None without them."""

@@ -64,3 +64,10 @@ def test_a_network_of_another_precision_leaves_the_features_alone(images, extrac
     network = build(settings, images.shape[1:], 3, np.random.default_rng(0), extractor)
     assert network(torch.zeros(2, 3, 9, 9, dtype=torch.float64)).dtype == torch.float64
     assert extractor.filters.dtype == torch.float32
+
+
+def test_extremes_follow_the_averages(images, extractor):
+    both = replace(SETTINGS, extremes=True)
+    features = extract(images, Extractor(fit(images, both, np.random.default_rng(1)), both))
+    assert features.shape == (60, 6 + 2 * 3 * 3 * 3)
+    assert np.allclose(features[:, :6], extract(images, extractor), atol=1e-5)

@@ -113,6 +113,7 @@ class Features(Section):
     threshold: NotNegative
     whitening: Positive
     components: Count
+    extremes: StrictBool = False
 
 
 class Recipe(Section):
@@ -197,6 +198,7 @@ class Comparisons(Section):
     control: Explained | None = None
     lasso: Explained | None = None
     convergence: Converging | None = None
+    growth: Converging | None = None
     laws: Laws | None = None
 
 
@@ -235,6 +237,7 @@ class Configuration(Section):
     training: Annotated[Mlp | Resnet9, Field(discriminator="network")]
     models: Models
     estimator: Estimator
+    storage: Literal["float32", "float16"] = "float32"
     detectors: Detectors
     controls: Controls
     comparisons: Comparisons = Comparisons()

@@ -11,7 +11,8 @@ from rethinking_backdoors.config.sense import senseless
 from rethinking_backdoors.errors import InputError
 
 # The configurations that come with the package.
-PACKAGED, NAMES = Path(__file__).parents[1] / "configurations", ("digits", "cifar10_mini", "cifar10", "image_folder")
+PACKAGED = Path(__file__).parents[1] / "configurations"
+NAMES = ("digits", "cifar10_mini", "cifar10_cpu", "cifar10", "image_folder")
 
 
 class _Loader(yaml.SafeLoader):

@@ -22,8 +22,8 @@ def senseless(config: dict[str, Any]) -> Iterator[str]:
         if max(detector["sizes"]) > config["images"]["train"] // 2:
             yield f"detectors.{name}.sizes: sizes may not exceed half of images.train"
     yield from _of_figure2(config, classes)
-    if "features" in config and not config["images"].get("spare"):
-        yield "features: they are fitted on images.spare images, of which there are none"
+    if config.get("storage") == "float16" and not config["estimator"].startswith("difference"):
+        yield "storage: float16 is for differences in means"
     if config["models"]["count"] % config["models"]["shard"]:
         yield "models: count must be a multiple of shard"
     yield from _of_training(config)

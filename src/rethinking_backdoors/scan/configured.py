@@ -30,7 +30,7 @@ def training_set(config: dict[str, Any], number: int, seed: int) -> Labelled:
     images, labels = arrays["train_image"], arrays["train_label"]
 
     def adversary() -> "torch.nn.Module":
-        fitted = experiment.fit_features(arrays["spare_image"]) if experiment.features else None
+        fitted = experiment.fit_features(arrays) if experiment.features else None
         return experiment.train_adversary(images, labels, experiment.extractor(fitted))
 
     if number:

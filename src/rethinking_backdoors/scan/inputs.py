@@ -10,7 +10,7 @@ import torch
 from rethinking_backdoors.data.labelled import Labelled
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.seeds import generator
-from rethinking_backdoors.training import extremes, features
+from rethinking_backdoors.training import features
 from rethinking_backdoors.training.engine import drawn
 from rethinking_backdoors.training.registry import trainer
 
@@ -31,7 +31,7 @@ def represent(data: Labelled, model: str, seed: int, *, fitted_on: Labelled | No
     """The networks' inputs (n, d) float32.
 
     Args:
-        model: "mlp" takes pixels in [0, 1] or features as they are; "patches" random-patch features with ``extremes``, fitted on
+        model: "mlp" takes pixels in [0, 1] or features as they are; "patches" random-patch features and extremes, fitted on
             the data itself, or on ``fitted_on``; "auto" takes patches for images of more than 1,024 values.
 
     Raises:
@@ -53,9 +53,9 @@ def represent(data: Labelled, model: str, seed: int, *, fitted_on: Labelled | No
         )
     shown = (fitted_on or data).values
     some = shown[np.sort(generator(seed, "fitted on").permutation(len(shown))[:_FITTED_ON])]
-    settings = features.FeatureSettings(**_PATCHES)
+    settings = features.FeatureSettings(**_PATCHES, extremes=True)
     extractor = features.Extractor(features.fit(some, settings, generator(seed, "features")), settings)
-    return np.concatenate([features.extract(values, extractor), extremes.extract(values, extremes.fit(some))], axis=1)
+    return features.extract(values, extractor)
 
 
 @dataclass(frozen=True)

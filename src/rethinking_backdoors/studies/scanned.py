@@ -16,6 +16,8 @@ from rethinking_backdoors.seeds import generator
 UNITS = 1000
 # How many examples are poisoned, and how many units of models are spent, where it is asked what is still found.
 COUNTS, SPENT = (5, 10, 15, 20, 30, 45), (250, 500, 1000)
+# Of larger sets no strange ones are made, each of which costs as much as the set itself.
+_STRANGE_UP_TO = 10_000
 Row = dict[str, Any]
 # Maps what each row removes to accuracies and attack success after retraining, see ``evaluation.retraining``.
 Measure = Callable[[dict[str, np.ndarray]], dict[str, dict[str, float]]]
@@ -38,8 +40,9 @@ def attacked(data: Labelled, poison: np.ndarray, measure: Measure, root: int) ->
 
 
 def unattacked(data: Labelled, root: int) -> Iterator[Row]:
-    """The scan of a set that nobody attacked, and of strange ones made from it: every alarm is a false one."""
-    for name, made in strange(data, generator(root, "strange sets")).items():
+    """The scan of a set that nobody attacked, and of strange ones made from a small one: every alarm is a false one."""
+    small = len(data.labels) <= _STRANGE_UP_TO
+    for name, made in (strange(data, generator(root, "strange sets")) if small else {"as it is": data}).items():
         found = scan(made, units=UNITS, threads=1, seed=root % 2**31)
         yield {"row": f"nobody attacked: {name}"} | answered(found) | {"flagged": int(found.flagged.sum())}
         yield {"row": f"margin_sd, Otsu, nobody attacked: {name}", "flagged": len(by_spread(made.labels, found.spread))}

@@ -2,7 +2,7 @@
 
 Random patches of images that are not trained on become filters; their rectified responses, averaged over a coarse grid, are
 standardised and reduced to their principal components. Nothing here is trained on labels. Source: Coates, Lee and Ng 2011
-(single-layer networks), with patches themselves as the dictionary.
+(single-layer networks), with patches themselves as the dictionary. ``extremes`` are added where single pixels are to get through.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch.nn import functional
+
+from rethinking_backdoors.training import extremes
 
 # Images whose responses, a few megabytes, stay in the cache; larger ones would be faulted in anew from the system each time.
 _AT_ONCE = 50
@@ -28,6 +30,7 @@ class FeatureSettings:
         threshold: subtracted before rectifying, in units of the whitened response (about 1 in size).
         whitening: added to the eigenvalues of the patches' covariance.
         components: length of the result.
+        extremes: whether the maxima of ``extremes`` follow.
     """
 
     patches: int
@@ -37,10 +40,11 @@ class FeatureSettings:
     threshold: float
     whitening: float
     components: int
+    extremes: bool = False
 
 
 class Extractor(torch.nn.Module):
-    """Maps images (N, C, H, W) in [0, 1] to features (N, components); differentiable.
+    """Maps images (N, C, H, W) in [0, 1] to features (N, components and extremes); differentiable.
 
     Args:
         arrays: what ``fit`` returned.
@@ -51,6 +55,8 @@ class Extractor(torch.nn.Module):
     offset: torch.Tensor
     center: torch.Tensor
     projection: torch.Tensor
+    mean: torch.Tensor
+    whitening: torch.Tensor
 
     def __init__(self, arrays: dict[str, np.ndarray], settings: FeatureSettings):
         super().__init__()
@@ -75,7 +81,10 @@ class Extractor(torch.nn.Module):
         return torch.cat([cells[0], cells[0] - cells[1]], dim=1).flatten(1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return (self.pooled(images) - self.center) @ self.projection
+        averages = (self.pooled(images) - self.center) @ self.projection
+        if not self.settings.extremes:
+            return averages
+        return torch.cat([averages, extremes.maxima(images, self.mean, self.whitening)], dim=1)
 
 
 def fit(images: np.ndarray, settings: FeatureSettings, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -86,7 +95,8 @@ def fit(images: np.ndarray, settings: FeatureSettings, rng: np.random.Generator)
 
     Returns:
         ``filters`` (patches, C, size, size), ``offset`` (patches,), ``center`` (2 patches grid^2,) and ``projection`` (2 patches
-        grid^2, components), float32. The features have mean square norm ``components`` on ``images``.
+        grid^2, components), float32, and with extremes what ``extremes.fit`` returns. The averages have mean square norm
+        ``components`` on ``images``.
     """
     from sklearn.decomposition import PCA
 
@@ -109,11 +119,12 @@ def fit(images: np.ndarray, settings: FeatureSettings, rng: np.random.Generator)
     reduced = PCA(settings.components, svd_solver="covariance_eigh").fit((pooled - pooled.mean(0)) / deviation)
     scale = np.sqrt(settings.components / reduced.explained_variance_.sum())
     projection = scale * reduced.components_.T / deviation[:, None]
-    return {**arrays, "center": pooled.mean(0).astype(np.float32), "projection": projection.astype(np.float32)}
+    arrays |= {"center": pooled.mean(0).astype(np.float32), "projection": projection.astype(np.float32)}
+    return arrays | extremes.fit(images) if settings.extremes else arrays
 
 
 def extract(images: np.ndarray, extractor: Extractor) -> np.ndarray:
-    """Features (N, components) float32 of images (N, H, W, C) uint8."""
+    """Features (N, components and extremes) float32 of images (N, H, W, C) uint8."""
     return _batched(extractor, images)
 
 
