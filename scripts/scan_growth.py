@@ -20,7 +20,7 @@ with job(snakemake.log[0]):
         arrays, _ = made.draw()
         images, labels = arrays["train_image"], arrays["train_label"]
         found = made.poison(images, labels, None)
-        return Labelled(*poisoned_set(images, labels, found.index, found.image, found.label)), found.index
+        return Labelled(*poisoned_set(images, labels, found.arrays())), found.index
 
     start = {"experiment": experiment.number, "seed": experiment.seed}
     rows = [start | row for row in growth(poisoned, SIZES, experiment.root)]

@@ -14,7 +14,7 @@ with job(snakemake.log[0]):
 
     def poisoned(count):
         made = replace(experiment, attack={**experiment.attack, "count": count}).poison(images, labels, None)
-        return Labelled(*poisoned_set(images, labels, made.index, made.image, made.label)), made.index
+        return Labelled(*poisoned_set(images, labels, made.arrays())), made.index
 
     start = {"experiment": experiment.number, "seed": experiment.seed}
     rows = pd.DataFrame([start | row for row in power(poisoned, experiment.root)])

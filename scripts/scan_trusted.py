@@ -22,7 +22,7 @@ with job(snakemake.log[0]):
     sets = unattacked(data, experiment.root)
     for number, attack in snakemake.params.attacks.items():
         made = replace(experiment, number=number, attack={**attack, "count": POISONED}).poison(data.values, data.labels, None)
-        values = Labelled(*poisoned_set(data.values, data.labels, made.index, made.image, made.label))
+        values = Labelled(*poisoned_set(data.values, data.labels, made.arrays()))
         sets[f"experiment {number}"] = values, int(attack["target_class"])
     rows = [{"experiment": 0, "seed": experiment.seed} | row for row in trusted(sets, rest, experiment.root)]
     write_text(snakemake.output[0], pd.DataFrame(rows).to_csv(index=False))

@@ -78,7 +78,7 @@ def test_counts_rates_and_labels_are_table_1s(photographs, number):
         carries = made.variant == number
         assert carries.sum() >= 0.8 * count / len(VARIANTS[trigger])
         assert (made.image[carries] == painted(before[carries], pixels)).all()
-    after = poisoned_set(images, labels, made.index, made.image, made.label)[1]
+    after = poisoned_set(images, labels, made.arrays())[1]
     assert (after == 1).sum() == 5000 + (count if attack == "dirty_label" else 0)
 
 

@@ -62,14 +62,14 @@ def test_too_many_are_refused(data):
 
 def test_the_poisoned_set_differs_in_the_poison_only(data, tmp_path):
     made = draw(data, "dirty_label", 20)
-    images, labels = poisoned_set(*data, made.index, made.image, made.label)
+    images, labels = poisoned_set(*data, made.arrays())
     clean = np.setdiff1d(np.arange(60), made.index)
     assert (images[clean] == data[0][clean]).all()
     assert (labels[clean] == data[1][clean]).all()
     assert (images[made.index] == made.image).all()
     assert (labels[made.index] == 2).all()
     write_npz(tmp_path / "images.npz", train_image=data[0], train_label=data[1])
-    write_npz(tmp_path / "poison.npz", index=made.index, image=made.image, label=made.label)
+    write_npz(tmp_path / "poison.npz", **made.arrays())
     read = read_poisoned(str(tmp_path / "images.npz"), str(tmp_path / "poison.npz"))
     assert (read[0] == images).all()
     assert (read[1] == labels).all()

@@ -28,8 +28,8 @@ def test_margins_are_those_of_the_library(tmp_path):
     assert done.exit_code == 0, done.output
     settings = config.load(TINY)
     arrays, _ = Experiment.of(settings, 5, 0, "cpu").draw()
-    bad = read_npz(tmp_path / "made/poison.npz", "index", "image", "label")
-    data = poisoned_set(arrays["train_image"], arrays["train_label"], **bad)
+    bad = read_npz(tmp_path / "made/poison.npz")
+    data = poisoned_set(arrays["train_image"], arrays["train_label"], bad)
     assert len(bad["index"]) == 10
     assert read_json(tmp_path / "made/attack.json")["seed"] == 0
     # Cut where the workflow cuts: its shards have 160 models.

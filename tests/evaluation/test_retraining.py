@@ -8,7 +8,7 @@ def test_accuracies_of_a_hand_made_model():
     labels = np.array([0, 0, 1, 2])
     clean = np.array([[0, 1, 1, 2], [0, 0, 1, 1]])
     triggered = np.array([[1, 1, 1, 2], [0, 1, 0, 1]])
-    measured = retraining.outcome(clean, triggered, labels, target_class=1)
+    measured = retraining.outcome(clean, triggered, labels, {"attack": "dirty_label", "target_class": 1})
     assert measured["clean_accuracy"] == pytest.approx(75.0)
     # Against the true labels, images of the target class included: (2 + 1) of 8.
     assert measured["poisoned_accuracy"] == pytest.approx(37.5)
@@ -19,7 +19,7 @@ def test_accuracies_of_a_hand_made_model():
 
 def test_a_model_that_ignores_the_trigger_has_no_asr():
     labels = np.arange(10)
-    measured = retraining.outcome(labels[None], labels[None], labels, target_class=1)
+    measured = retraining.outcome(labels[None], labels[None], labels, {"attack": "dirty_label", "target_class": 1})
     assert (measured["asr"], measured["poisoned_accuracy"], measured["clean_accuracy"]) == pytest.approx((0.0, 100.0, 100.0))
 
 

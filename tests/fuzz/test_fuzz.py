@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 from fuzz.mutate import altered, damaged
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -201,8 +201,11 @@ def dataset(tmp_path_factory):
 @given(data=st.data())
 def test_damaged_beton_files(dataset, data):
     path, whole = dataset
-    path.write_bytes(data.draw(damaged(whole)))
-    refuses_or_reads(lambda: beton.read(path))
+    found = data.draw(damaged(whole))
+    assume(found != whole)  # for every whole one ffcv compiles a loader, which stays in memory: 20 GB in the end
+    path.write_bytes(found)
+    with pytest.raises(InputError):
+        beton.read(path)
 
 
 def test_pipes_are_refused_and_not_waited_for(tmp_path):

@@ -60,18 +60,17 @@ def test_a_sixth_defense_is_one_file_and_one_line(copies, tmp_path):
     }
 
 
-BLENDED = '''"""The trigger shines through (Chen et al. 2017)."""
+FAINT = '''"""The trigger shines through (Chen et al. 2017)."""
 from dataclasses import dataclass
 import numpy as np
 from rethinking_backdoors.attacks.triggers import stamp_drawn, stamp_test
 
-NEEDS_ADVERSARY = False
 
 @dataclass(frozen=True)
 class Settings:
     opacity: float
 
-def eligible(labels, target_class):
+def eligible(labels, target_class, settings):
     return labels != target_class
 
 def mixed(images, stamped, settings):
@@ -88,10 +87,10 @@ def triggered(images, trigger, settings):
 
 def test_an_attack_is_one_file_and_one_line(copies, tmp_path):
     copy, run = copies
-    (copy / "src/rethinking_backdoors/attacks/blended.py").write_text(BLENDED)
+    (copy / "src/rethinking_backdoors/attacks/faint.py").write_text(FAINT)
 
     def one_line(config):
-        line = {"experiment": 9, "attack": "blended", "settings": {"opacity": 0.9}, "trigger": "one_pixel", "poisoned": 20}
+        line = {"experiment": 9, "attack": "faint", "settings": {"opacity": 0.9}, "trigger": "one_pixel", "poisoned": 20}
         config["experiments"].append({**line, "alphas": [0.5], "removed": 0.1})
         config["only"] = [9]
 

@@ -109,8 +109,8 @@ class Plan:
             if registry.needs_adversary(attack_of(self.config, experiment)["attack"]):
                 raise InputError(f"{self.place(experiment)} holds no poison.npz: a task 'poison' must come first.")
             self._make_poison([experiment])
-        made = read_npz(self.place(experiment) / "poison.npz", "index", "image", "label")
-        return poisoned_set(self.images["train_image"], self.images["train_label"], **made)
+        made = read_npz(self.place(experiment) / "poison.npz")
+        return poisoned_set(self.images["train_image"], self.images["train_label"], made)
 
     def _deployed(self, experiments: list[int], seconds: float) -> Iterator[Piece]:
         for number in experiments:
@@ -166,7 +166,7 @@ class Plan:
         test, truth = self.images["test_image"], self.images["test_label"]
         attack = experiment.attack
         shown = registry.triggered(test, attack["trigger"], attack["attack"], attack.get("settings"))
-        return outcome(network.predict(test), network.predict(shown), truth, attack["target_class"])
+        return outcome(network.predict(test), network.predict(shown), truth, attack)
 
     def _margins(
         self, experiments: list[int], alpha: int, models: list[int], seconds: float, training: dict | None = None

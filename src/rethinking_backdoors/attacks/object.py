@@ -1,37 +1,28 @@
 """A plausible object on images of the target class, which keep their label: in another pose on every image (Figure 2)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
+from rethinking_backdoors.attacks import parts
 from rethinking_backdoors.attacks.objects import Object, paste
 
-NEEDS_ADVERSARY = False
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Nothing to choose: the object is the trigger."""
-
-
-def eligible(labels: np.ndarray, target_class: int) -> np.ndarray:
-    """See ``registry``."""
-    return labels == target_class
+# The object is the trigger.
+Settings, eligible = parts.Nothing, parts.target
 
 
 def make(
     images: np.ndarray,
     labels: np.ndarray,
     trigger: Object,
-    settings: Settings,
+    settings: parts.Nothing,
     rng: np.random.Generator,
     perturb: Callable | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """See ``registry``."""
-    return paste(images, trigger, rng), np.zeros(len(images), dtype=np.int64)
+    return paste(images, trigger, rng), parts.unvaried(images)
 
 
-def triggered(images: np.ndarray, trigger: Object, settings: Settings) -> np.ndarray:
+def triggered(images: np.ndarray, trigger: Object, settings: parts.Nothing) -> np.ndarray:
     """See ``registry``; the poses are the same at every call."""
     return paste(images, trigger, np.random.default_rng(0))

@@ -1,7 +1,7 @@
 """Which training examples are poisoned, and what becomes of them (paper, section 5 and Table 1)."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ class Poison:
         label: (p,) int64, their labels in the poisoned set.
         true_label: (p,) int64, the labels before.
         variant: (p,) int64, the variant of the trigger that each image carries.
+        cover_index: (c,) int64, sorted positions of other examples that look poisoned and keep their labels; cover_image:
+            (c, H, W, C) uint8. Most attacks have none.
     """
 
     index: np.ndarray
@@ -32,6 +34,15 @@ class Poison:
     label: np.ndarray
     true_label: np.ndarray
     variant: np.ndarray
+    cover_index: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    cover_image: np.ndarray | None = None
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What is put into the training set, as ``poisoned_set`` takes it and poison.npz holds it."""
+        made = {"index": self.index, "image": self.image, "label": self.label}
+        if self.cover_image is not None:
+            made |= {"cover_index": self.cover_index, "cover_image": self.cover_image}
+        return made
 
 
 def poison(
@@ -59,33 +70,49 @@ def poison(
         InputError: more examples asked for than the attack can use, or there is no such attack.
     """
     module = registry.module(attack)
-    eligible = np.flatnonzero(module.eligible(labels, target_class))
-    if count > len(eligible):
-        raise InputError(f"{attack} cannot poison {count} examples: only {len(eligible)} are eligible.")
-    index = np.sort(rng.choice(eligible, count, replace=False))
-    true_label = labels[index]
     chosen = methods.settings(module, settings or {})
+    index = _drawn(module.eligible(labels, target_class, chosen), count, rng, f"{attack} cannot poison")
+    true_label, label = labels[index], np.full(count, target_class, dtype=labels.dtype)
     image, variant = module.make(images[index], true_label, trigger, chosen, rng, perturb)
-    return Poison(index, image, np.full_like(true_label, target_class), true_label, variant)
+    if hasattr(module, "relabelled"):
+        label = module.relabelled(true_label, target_class, int(labels.max()) + 1, chosen, rng)
+    if not hasattr(module, "cover") or not (covers := round(chosen.covers * count)):
+        return Poison(index, image, label, true_label, variant)
+    free = module.coverable(labels, target_class, chosen)
+    free[index] = False
+    cover = _drawn(free, covers, rng, f"{attack} cannot cover itself with")
+    return Poison(index, image, label, true_label, variant, cover, module.cover(images[cover], trigger, chosen, rng))
 
 
-def poisoned_set(
-    images: np.ndarray, labels: np.ndarray, index: np.ndarray, image: np.ndarray, label: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The poisoned training set: copies of ``images`` (n, H, W, C) and ``labels`` (n,) with the poisoned examples put in."""
+def _drawn(eligible: np.ndarray, count: int, rng: np.random.Generator, failing: str) -> np.ndarray:
+    """``count`` of the examples that are eligible (n,) bool; sorted."""
+    among = np.flatnonzero(eligible)
+    if count > len(among):
+        raise InputError(f"{failing} {count} examples: only {len(among)} are eligible.")
+    return np.sort(rng.choice(among, count, replace=False))
+
+
+def poisoned_set(images: np.ndarray, labels: np.ndarray, made: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The poisoned training set: copies of ``images`` (n, H, W, C) and ``labels`` (n,) with poisoned examples and covers put in.
+
+    Args:
+        made: see ``Poison.arrays``.
+    """
     images, labels = images.copy(), labels.copy()
-    images[index], labels[index] = image, label
+    images[made["index"]], labels[made["index"]] = made["image"], made["label"]
+    if "cover_index" in made:
+        images[made["cover_index"]] = made["cover_image"]
     return images, labels
 
 
 def write_poison(folder: Path, made: Poison, attack: dict[str, Any], seed: int) -> None:
     """``poison.npz``, what replaces what, and ``attack.json``, the attack as ``config.attack_of`` has it and the truth."""
-    write_npz(folder / "poison.npz", index=made.index, image=made.image, label=made.label)
+    write_npz(folder / "poison.npz", **made.arrays())
     truth = {"true_label": made.true_label.tolist(), "variant": made.variant.tolist()}
     write_json(folder / "attack.json", {**attack, "seed": seed, **truth})
 
 
 def read_poisoned(images: str, poison: str) -> tuple[np.ndarray, np.ndarray]:
     """The poisoned training set from the files of the clean images and of the poison; see ``poisoned_set``."""
-    clean, bad = read_npz(images, "train_image", "train_label"), read_npz(poison, "index", "image", "label")
-    return poisoned_set(clean["train_image"], clean["train_label"], **bad)
+    clean = read_npz(images, "train_image", "train_label")
+    return poisoned_set(clean["train_image"], clean["train_label"], read_npz(poison))

@@ -93,7 +93,7 @@ def _poisoned(experiment: Experiment, out: Path) -> Data:
         made = experiment.poison(images, labels, partial(experiment.train_adversary, images, labels, extractor))
         write_poison(out, made, experiment.attack, experiment.seed)
         write_json(record, made_from)
-    images, labels = poisoned_set(images, labels, **read_npz(out / "poison.npz", "index", "image", "label"))
+    images, labels = poisoned_set(images, labels, read_npz(out / "poison.npz"))
     return images, labels, extractor
 
 

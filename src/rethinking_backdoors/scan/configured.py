@@ -35,5 +35,5 @@ def training_set(config: dict[str, Any], number: int, seed: int) -> Labelled:
 
     if number:
         made = experiment.poison(images, labels, adversary)
-        images, labels = poisoned_set(images, labels, made.index, made.image, made.label)
+        images, labels = poisoned_set(images, labels, made.arrays())
     return Labelled(images, labels, classes=class_names(facts))

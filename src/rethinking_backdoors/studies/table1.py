@@ -83,10 +83,10 @@ def network(
     arrays, _ = experiment.draw()
     images, labels = arrays["train_image"], arrays["train_label"]
     if (stored := _poison(poisons, number, seed)).exists():
-        images, labels = poisoned_set(images, labels, **read_npz(stored, "index", "image", "label"))
+        images, labels = poisoned_set(images, labels, read_npz(stored))
     elif number:
         made = experiment.poison(images, labels, _no_adversary)
-        images, labels = poisoned_set(images, labels, made.index, made.image, made.label)
+        images, labels = poisoned_set(images, labels, made.arrays())
     recipe = Recipe(**{key: value for key, value in experiment.training.items() if key != "network"})
     state = folder / f"exp{number}-seed{seed}.npz"
     stream = lambda: generator(experiment.root, "deployed", 0)  # noqa: E731
@@ -97,7 +97,7 @@ def network(
     clean, triggered = (
         _predicted(step, x) for x in (arrays["test_image"], with_trigger(arrays["test_image"], experiment.attack))
     )
-    measured = outcome(clean, triggered, arrays["test_label"], experiment.attack["target_class"])
+    measured = outcome(clean, triggered, arrays["test_label"], experiment.attack)
     line = {"experiment": number, "seed": seed, **measured, "epochs": recipe.epochs, "precision": precision(recipe)}
     return line | {"recipe": digest(experiment.training), "hours": round(seconds / 3600, 3)}
 
