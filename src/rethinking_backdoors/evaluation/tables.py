@@ -46,13 +46,16 @@ def numbers(files: Files, target_class: int) -> Iterator[Row]:
 
 
 def truth(poison: str | Path, images: str | Path, target_class: int) -> dict[str, np.ndarray]:
-    """Of one experiment and seed: ``poisoned`` (n,) bool, and ``target`` (n,) bool, labelled as the target class."""
+    """Of one experiment and seed: ``poisoned`` (n,) bool, and ``target`` (n,) bool, labelled as the target class.
+
+    Of attacks without one target class: labelled as any class that a poisoned example has.
+    """
     label = read_npz(images, "train_label")["train_label"]
     made = read_npz(poison, "index", "label")
     label[made["index"]] = made["label"]
     poisoned = np.zeros(len(label), dtype=bool)
     poisoned[made["index"]] = True
-    return {"poisoned": poisoned, "target": label == target_class}
+    return {"poisoned": poisoned, "target": np.isin(label, made["label"] if len(made["label"]) else target_class)}
 
 
 def _retrained(files: Files, truth: dict[str, np.ndarray]) -> Iterator[Row]:
