@@ -10,12 +10,15 @@ import shutil
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from rethinking_backdoors.config import check, load
 from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.io import write_text
 from rethinking_backdoors.reporting.provenance import hardware
+from rethinking_backdoors.reporting.verification import networks, published, verdicts
 from rethinking_backdoors.studies import table1
 from rethinking_backdoors.training.deadline import Deadline
 
@@ -38,6 +41,17 @@ def progress(name: str, epochs: int, epoch: int, seconds: float) -> None:
     print(f"{name}: epoch {epoch} of {epochs}, {(epochs - epoch) * seconds / 60:.0f} minutes left", flush=True)
 
 
+def verify(config: dict[str, Any], path: Path) -> None:
+    """Every published number beside the networks that there are: verification.csv beside ``path``."""
+    if path.exists():
+        found = networks.tables(networks.long(table1.read(path)), config["images"]["test"])
+        verified = verdicts.verify(published.read(ROOT / "config/published.yaml"), config, found)
+        write_text(path.with_name("verification.csv"), verified.to_csv(index=False))
+        counts = verified["verdict"].value_counts()
+        said = ", ".join(f"{counts[name]} {name}" for name in verdicts.DECIDED if name in counts)
+        print(f"of {len(verified)} published numbers: {said}: {path.with_name('verification.csv')}")
+
+
 def main() -> None:
     asked = options()
     config, deadline = check(load(asked.config)), Deadline(60 * asked.minutes)
@@ -47,6 +61,7 @@ def main() -> None:
     if not path.exists() and (reference / "networks.csv").exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(reference / "networks.csv", path)
+    verify(config, path)
     wanted = list(table1.planned(config, table1.read(path), range(asked.seeds), reference))
     there = len(table1.read(path))
     print(f"{len(wanted)} networks, about {HOURS} h each on two cores with bfloat16, {2 * HOURS} h without; {there} are there")
@@ -58,6 +73,7 @@ def main() -> None:
             print(f"the time is over; {name} goes on with the same command")
             return
         table1.keep(path, line | {"processor": hardware()})
+        verify(config, path)
         (results / f"table1/exp{number}-seed{seed}.npz").unlink()
         accuracies = f"clean accuracy {line['clean_accuracy']:.2f}, with the trigger {line['poisoned_accuracy']:.2f}"
         print(f"{name}: {accuracies}, attack success {line['asr']:.2f}: {path}")

@@ -13,11 +13,11 @@ from gpu.stretch import RECORD, unpack
 from rethinking_backdoors.config import load
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.evaluation.metrics import auroc
-from rethinking_backdoors.evaluation.tables import COLUMNS, summarize
+from rethinking_backdoors.evaluation.tables import COLUMNS
 from rethinking_backdoors.io import read_array, read_json, read_npz, write_array, write_text
 from rethinking_backdoors.margins.shards import open_shards, open_with_masks
 from rethinking_backdoors.margins.store import shard_name
-from rethinking_backdoors.reporting.verification import published, verdicts
+from rethinking_backdoors.reporting.verification import networks, published, verdicts
 from rethinking_backdoors.strength import measured
 
 MEASURED = ("clean_accuracy", "poisoned_accuracy", "asr", "target_class_accuracy")
@@ -40,9 +40,10 @@ def merge(folders: list[Path], into: Path, config: Path) -> None:
     margins = [_joined(place) for place in sorted(into.glob("exp*/seed*/alpha*/margins"))]
     write_text(into / "margins.csv", pd.DataFrame(margins).to_csv(index=False))
     seeds = pd.DataFrame(list(_table1(into)), columns=COLUMNS)
-    tables = {name: summarize(seeds, name) for name in ("table1", "table6")}
-    verified = verdicts.verify(published.read(ROOT / "config" / "published.yaml"), load(config), tables)
-    write_text(into / "table1.csv", tables["table1"].to_csv(index=False))
+    known = load(config)
+    tables = networks.tables(seeds, known["images"]["test"])
+    verified = verdicts.verify(published.read(ROOT / "config" / "published.yaml"), known, tables)
+    write_text(into / "table1.csv", tables["table1"].drop(columns="note").to_csv(index=False))
     write_text(into / "verification.csv", verified.to_csv(index=False))
     answered = verified[verified["verdict"] != "not run"]
     print(answered[["where", "experiment", "column", "published", "measured", "tolerance", "verdict"]].to_string(index=False))

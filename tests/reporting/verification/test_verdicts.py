@@ -8,7 +8,7 @@ from as_in_the_paper import FACTS, PAPER, ROOT, as_published, changed
 
 from rethinking_backdoors.config import load
 from rethinking_backdoors.reporting.verification.published import numbers
-from rethinking_backdoors.reporting.verification.verdicts import distance, means, verify
+from rethinking_backdoors.reporting.verification.verdicts import distances, means, verify
 
 
 def test_what_repeats_the_paper_is_reproduced():
@@ -26,10 +26,10 @@ def test_what_repeats_the_paper_is_reproduced():
 @pytest.mark.parametrize(
     ("name", "where", "cell", "value", "verdict"),
     [
-        ("table3", "Table 3", {"experiment": 1, "row": "paper", "column": "clean_accuracy"}, 86.5, "reproduced"),
+        ("table3", "Table 3", {"experiment": 1, "row": "paper", "column": "clean_accuracy"}, 86.5, "open"),
         ("table3", "Table 3", {"experiment": 1, "row": "paper", "column": "clean_accuracy"}, 87.0, "differs"),
         ("table6", "Table 6", {"experiment": 1, "row": "paper", "column": "asr"}, 4.0, "differs"),
-        ("table6", "Table 6", {"experiment": 1, "row": "none", "column": "asr"}, 80.0, "reproduced"),
+        ("table6", "Table 6", {"experiment": 1, "row": "none", "column": "asr"}, 80.0, "open"),
         ("table4", "Table 4", {"experiment": 2, "row": "paper", "column": "auroc_scores"}, 60.0, "differs"),
         ("table2", "Section 5.1, text", {"experiment": 2, "row": "oracle", "column": "auroc_alpha30"}, 61.0, "differs"),
         ("figure7", "Figure 7", {"experiment": 1, "row": "poisoned", "column": "margin_first"}, 9.0, "differs"),
@@ -90,15 +90,27 @@ def test_digits_can_be_compared_in_nothing():
 @pytest.mark.parametrize(
     ("measured", "expected"),
     [
-        ((52.0, np.nan, np.nan), 2.0),  # one seed: its value
-        ((52.0, 51.5, 52.5), 1.5),  # the nearest end of the interval
-        ((52.0, 49.0, 55.0), 1.0),  # which counts for at most one tolerance, here 1
-        ((50.2, 50.0, 50.4), 0.0),
-        ((40.0, 39.0, 41.0), 9.0),
+        ((52.0, np.nan, np.nan), (2.0, 2.0)),  # one seed: its value
+        ((52.0, 51.5, 52.5), (1.5, 2.5)),
+        ((50.2, 49.0, 51.4), (0.0, 1.4)),
+        ((40.0, 39.0, 41.0), (9.0, 11.0)),
     ],
 )
-def test_the_distance_counts_the_interval_up_to_a_tolerance(measured, expected):
-    assert distance(50.0, 1.0, measured) == pytest.approx(expected)
+def test_distances_to_both_ends_of_the_interval(measured, expected):
+    assert distances(50.0, measured) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(85.7, 87.6, "reproduced"), (86.0, 88.0, "open"), (60.0, 99.0, "open"), (87.7, 88.5, "differs")],
+)
+def test_a_verdict_is_open_where_the_interval_lies_on_both_sides_of_the_tolerance(low, high, verdict):
+    """Experiment 1 of Table 1: 86.64, to one point; the last but one covers it and says nothing."""
+    table = pd.DataFrame([(1, "none", "clean_accuracy", (low + high) / 2, low, high, 3)])
+    table.columns = ["experiment", "row", "column", "value", "low", "high", "seeds"]
+    verified = verify(FACTS, PAPER, {"table1": table})
+    cell = (verified["where"] == "Table 1") & (verified["experiment"] == 1) & (verified["column"] == "clean_accuracy")
+    assert verified.loc[cell, "verdict"].tolist() == [verdict]
 
 
 def test_means_of_the_evidence():

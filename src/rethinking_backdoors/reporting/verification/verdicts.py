@@ -1,4 +1,4 @@
-"""A verdict on every published number: `reproduced`, `differs`, `not comparable` or `not run`."""
+"""A verdict on every published number: `reproduced`, `differs`, `open`, `not comparable` or `not run`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,8 @@ import pandas as pd
 from rethinking_backdoors.evaluation.tables import interval
 from rethinking_backdoors.reporting.verification.published import Number, numbers
 
-VERDICTS = ("reproduced", "differs", "not comparable", "not run")
+VERDICTS = ("reproduced", "differs", "open", "not comparable", "not run")
+DECIDED = VERDICTS[:3]
 STAGES = ("attack", "datamodel", "detection")
 COLUMNS = [
     "where",
@@ -35,10 +36,10 @@ def verify(published: dict[str, Any], config: dict[str, Any], tables: dict[str, 
 
     Args:
         published: see ``published.read``. config: the configuration of the run.
-        tables: by name ("table1", "figure7"), with experiment, row, column, value, low, high, seeds.
+        tables: by name ("table1", "figure7"), with experiment, row, column, value, low, high, seeds, and perhaps a note.
     """
     cells = {
-        (name, line.experiment, line.row, line.column): (line.value, line.low, line.high, line.seeds)
+        (name, line.experiment, line.row, line.column): (line.value, line.low, line.high, line.seeds, getattr(line, "note", ""))
         for name, table in tables.items()
         for line in table.itertuples()
     }
@@ -57,9 +58,10 @@ def means(seeds: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def _line(number: Number, published: dict[str, Any], config: dict[str, Any], cells: dict[tuple, tuple]) -> tuple:
     """One line of the table."""
     at = (number.table, number.experiment, number.row)
-    value, low, high, seeds = cells.get((*at, measured_column(number, config)), (np.nan, np.nan, np.nan, 0))
+    missing = (np.nan, np.nan, np.nan, 0, "")
+    value, low, high, seeds, known = cells.get((*at, measured_column(number, config)), missing)
     verdict, note = judge(number, published, config, (value, low, high))
-    said = "; ".join(filter(None, [note, number.note]))
+    said = "; ".join(filter(None, [note, known if verdict in DECIDED else "", number.note]))
     return (number.where, *at, number.column, number.value, value, low, high, seeds, number.tolerance, verdict, said)
 
 
@@ -84,7 +86,11 @@ def measured_percents(config: dict[str, Any]) -> dict[int, list[int]]:
 def judge(
     number: Number, published: dict[str, Any], config: dict[str, Any], measured: tuple[float, float, float]
 ) -> tuple[str, str]:
-    """Verdict and note on what was measured (value, low, high; NaN where there is none)."""
+    """Verdict and note on what was measured (value, low, high; NaN where there is none).
+
+    `reproduced` where the whole interval is within the tolerance of the published value, `differs` where none of it is, `open`
+    where it is both; without an interval by the value alone.
+    """
     value, low, _ = measured
     if np.isnan(value):
         return "not run", ""
@@ -95,16 +101,17 @@ def judge(
     notes = [f"{name} {given}, {paper} in the paper" for name, paper, given in noted(published, config, number.stage)]
     notes += [published["unstated"]["says"]] if number.row in published["unstated"]["rows"] else []
     notes += ["one seed, no interval"] if np.isnan(low) else []
-    verdict = "reproduced" if distance(number.value, number.tolerance, measured) <= number.tolerance else "differs"
+    nearest, farthest = distances(number.value, measured)
+    verdict = "reproduced" if farthest <= number.tolerance else "differs" if nearest > number.tolerance else "open"
     return verdict, "; ".join(notes)
 
 
-def distance(published: float, tolerance: float, measured: Triple) -> float:
-    """From the published value to the nearest point of the measured interval, of which one tolerance on either side counts."""
+def distances(published: float, measured: Triple) -> tuple[float, float]:
+    """From the published value to the nearest and to the farthest point of the measured interval."""
     value, low, high = measured
-    low, high = (value, value) if np.isnan(low) else (max(low, value - tolerance), min(high, value + tolerance))
+    low, high = (value, value) if np.isnan(low) else (low, high)
     # Ten digits: a distance that equals the tolerance but for rounding is within it.
-    return round(max(published - high, low - published, 0.0), 10)
+    return round(max(published - high, low - published, 0.0), 10), round(max(high - published, published - low), 10)
 
 
 def differences(
