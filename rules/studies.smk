@@ -81,6 +81,32 @@ rule attacks:
         "../scripts/attacks.py"
 
 
+rule certificates:
+    """Votes of networks on small random subsets: their accuracy, the attack's success, and what they certify."""
+    input:
+        images=rules.images.output.images,
+        poison=rules.poison.output.poison,
+        features=FITTED,
+    output:
+        "results/{dataset}/certificates/exp{experiment}-seed{seed}.csv",
+    log:
+        "results/{dataset}/logs/certificates/exp{experiment}-seed{seed}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/certificates/exp{experiment}-seed{seed}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    params:
+        training=lambda w: training_of(config, int(w.experiment)),
+        features=config.get("features"),
+        attack=lambda w: attack_of(config, int(w.experiment)),
+    script:
+        "../scripts/certificates.py"
+
+
 rule table_on_request:
     """What such jobs found in all seeds, with intervals."""
     input:

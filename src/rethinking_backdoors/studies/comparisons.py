@@ -119,6 +119,8 @@ MEASURED = [
     "clean_accuracy",
     # Of trusted sets, see ``trusting``.
     "z",
+    # Of votes, see ``certifying``.
+    "certified_accuracy",
     # Of the price of detection, see ``price``.
     "models_needed",
     "price_needed",
