@@ -20,8 +20,8 @@ def test_subsets_without_the_changed_examples_counted_one_by_one():
 def test_half_data_models_certify_nothing_and_small_subsets_do():
     sure = np.array([1.0]), np.array([0.0])
     assert c.radius(*sure, c.untouched(1500, 750, np.arange(100))) == 0
-    # (1 - 1/75)^r > 1/2 up to 51; exact subsets of 20 of 1,500 nearly the same.
-    assert c.radius(*sure, c.untouched(1500, 20, np.arange(100))) == 51
+    # With replacement (1 - r / 1500)^20 > 1/2 up to 51; without, 50 factors 1 - 20 / (1500 - i) are .505, 51 are .498.
+    assert c.radius(*sure, c.untouched(1500, 20, np.arange(100))) == 50
     assert c.radius(*sure, c.untouched_bags(1500, 20, np.arange(100))) == 51
 
 
