@@ -1,6 +1,7 @@
 import pandas as pd
 
 from rethinking_backdoors.attacks.poisoning import read_poisoned
+from rethinking_backdoors.evaluation.metrics import visibility
 from rethinking_backdoors.evaluation.retraining import retrain
 from rethinking_backdoors.experiment import Experiment
 from rethinking_backdoors.io import job, read_npz, write_text
@@ -20,4 +21,7 @@ with job(snakemake.log[0], snakemake.params.device):
         represent=experiment.represent(inputs.features),
     )
     row = {"experiment": experiment.number, "seed": experiment.seed, "row": "none", **measured["none"]}
+    made = read_npz(inputs.poison, "index", "image")
+    if len(made["index"]):
+        row |= visibility(read_npz(inputs.images, "train_image")["train_image"][made["index"]], made["image"])
     write_text(snakemake.output[0], pd.DataFrame([row]).to_csv(index=False))

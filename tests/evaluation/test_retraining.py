@@ -58,3 +58,10 @@ def test_auroc_and_precision_by_hand():
     assert metrics.auroc(np.ones(4), positive) == pytest.approx(50.0)
     assert metrics.precision_at_p(positive, np.array([0, 1, 2, 3])) == pytest.approx(50.0)
     assert metrics.precision_at_p(positive, np.array([2, 0, 1, 3])) == pytest.approx(100.0)
+
+
+def test_how_visible_a_change_is():
+    before = np.zeros((2, 2, 2, 1), dtype=np.uint8)
+    after = before.copy()
+    after[0, 0, 0, 0], after[0, 0, 1, 0], after[1, 1, 1, 0] = 3, 4, 255
+    assert metrics.visibility(before, after) == pytest.approx({"l2": (5 + 255) / 2, "changed": 100 * 3 / 8})

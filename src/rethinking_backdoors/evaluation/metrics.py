@@ -18,6 +18,16 @@ def precision_at_p(positive: np.ndarray, order: np.ndarray) -> float:
     return 100 * float(positive[order[:count]].mean())
 
 
+def visibility(before: np.ndarray, after: np.ndarray) -> dict[str, float]:
+    """How far poisoned images (p, H, W, C) uint8 lie from what they were, means over images.
+
+    Returns:
+        ``l2``, the Euclidean distance on the scale 0..255, and ``changed``, the percentage of values that are others.
+    """
+    difference = (after.astype(np.float64) - before).reshape(len(before), -1)
+    return {"l2": float(np.linalg.norm(difference, axis=1).mean()), "changed": 100 * float((difference != 0).mean())}
+
+
 def fit_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
     """Least-squares slope and intercept of y on x, both (p,), and their correlation; nan where nothing can be fitted."""
     if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:

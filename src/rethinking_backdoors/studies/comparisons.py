@@ -94,7 +94,7 @@ COMPARISONS: dict[str, Callable[..., Iterator[Row]]] = {
     "laws": explanations.laws_of_margins,
 }
 # What is no percentage.
-_UNBOUNDED = ("left", "sd", "spread", "unexplained", "flagged", "needed", "z")
+_UNBOUNDED = ("l2", "left", "sd", "spread", "unexplained", "flagged", "needed", "z")
 MEASURED = [
     "auroc",
     "auroc_within_target",
@@ -119,6 +119,11 @@ MEASURED = [
     "clean_accuracy",
     # Of trusted sets, see ``trusting``.
     "z",
+    # Of attacks alone, see ``evaluation.retraining`` and ``evaluation.metrics``.
+    "poisoned_accuracy",
+    "target_class_accuracy",
+    "l2",
+    "changed",
     # Of votes, see ``certifying``.
     "certified_accuracy",
     # Of the price of detection, see ``price``.
