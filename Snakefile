@@ -68,7 +68,7 @@ YARDSTICKS = yardsticks.NAMES
 DEFENSES = ["none", *YARDSTICKS[:2], *BASELINES, *YARDSTICKS[2:], *DETECTORS]
 SUSPICIOUS = [*BASELINES, *YARDSTICKS]
 COMPARISONS = config.get("comparisons", {})
-STUDIES = [name for name in ("control", "lasso", "convergence", "laws") if name in COMPARISONS]
+STUDIES = [name for name in ("control", "lasso", "convergence", "growth", "laws") if name in COMPARISONS]
 # Tables on request, and the experiments they need: all; the first plain attack of either kind.
 FIRST = first_of(EXPERIMENTS, "dirty_label", "clean_label")
 ON_REQUEST = {name: EXPERIMENTS for name in ("attacks", "certificates", "scan", "scan_others")} | {

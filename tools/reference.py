@@ -1,6 +1,7 @@
 """Copies a finished run to results/reference and figures/reference, where README, docs and tests read: make reference CONFIG=...
 
-No rule writes there: a person decides when a run becomes the reference.
+No rule writes there: a person decides when a run becomes the reference. Of a configuration of which only tables on request
+were made: python tools/reference.py CONFIG attacks scan growth
 """
 
 import shutil
@@ -10,11 +11,13 @@ from pathlib import Path
 from rethinking_backdoors.config import load
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import atomic, read_json, sha256, write_text
+from rethinking_backdoors.reporting.provenance import cost
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("claims.csv", "cost.csv", "provenance.json", "summary.md", "verification.csv", "verification.md")
 # Made on request, so a run may lack them: the reference then keeps what it has.
-ON_REQUEST = ("choices", "compute_full", "figure10_full", "released", "control", "lasso", "convergence", "laws", "scan", "study_")
+ON_REQUEST = ("choices", "compute_full", "figure10_full", "released", "control", "lasso", "convergence", "growth", "laws", "scan")
+ON_REQUEST += ("study_", "attacks", "certificates")
 
 
 def check(results: Path, root: Path) -> None:
@@ -60,8 +63,30 @@ def copy(dataset: str, root: Path) -> list[str]:
     return changed
 
 
-def main(config: str) -> None:
+def copy_requested(dataset: str, root: Path, tables: list[str]) -> list[str]:
+    """Copies single tables, and pictures of studies, of a run that need not be finished; cost.csv counts the jobs there were."""
+    results, figures = root / "results" / dataset, root / "figures" / dataset
+    target, pictures = root / "results/reference" / dataset, root / "figures/reference" / dataset
+    changed = []
+    for name in tables:
+        if not (table := results / f"tables/{name}.csv").is_file():
+            raise InputError(f"{table} is missing: make it first.")
+        files = {table: target / "tables", figures / f"study_{name}.png": pictures}
+        for source, place in files.items():
+            if source.is_file():
+                place.mkdir(parents=True, exist_ok=True)
+                with atomic(place / source.name) as temporary:
+                    shutil.copyfile(source, temporary)
+                changed.append(source.name)
+    write_text(target / "cost.csv", cost(sorted(results.glob("benchmarks/*/*.tsv"))).to_csv(index=False))
+    return changed
+
+
+def main(config: str, tables: list[str]) -> None:
     dataset = load(config)["dataset"]
+    if tables:
+        print(f"results/reference/{dataset}: {', '.join(copy_requested(dataset, ROOT, tables))}, cost.csv")
+        return
     changed = copy(dataset, ROOT)
     print(f"results/reference/{dataset}, figures/reference/{dataset}: {len(changed)} files are others than before")
     for name in changed[:20]:
@@ -73,7 +98,7 @@ def main(config: str) -> None:
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1])
+        main(sys.argv[1], sys.argv[2:])
     except InputError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
