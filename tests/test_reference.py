@@ -79,11 +79,8 @@ def test_the_committed_reference_is_whole():
 
 def test_single_tables_of_a_run_that_is_not_finished(tmp_path, reference):
     files = {"results/mine/tables/attacks.csv": "a", "results/mine/tables/growth.csv": "g", "figures/mine/study_growth.png": "p"}
-    head, line = (
-        "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time",
-        "2.0\t0\t500\t0\t0\t0\t0\t0\t0\t1.5",
-    )
-    files["results/mine/benchmarks/attacks/exp1-seed0.tsv"] = f"{head}\n{line}\n"
+    head, line = "s max_rss cpu_time", "2.0 500 1.5"
+    files["results/mine/benchmarks/attacks/exp1-seed0.tsv"] = f"{head}\n{line}\n".replace(" ", "\t")
     for name, text in files.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,6 +89,6 @@ def test_single_tables_of_a_run_that_is_not_finished(tmp_path, reference):
     kept = tmp_path / "results/reference/mine"
     assert (kept / "tables/growth.csv").read_text() == "g"
     assert (tmp_path / "figures/reference/mine/study_growth.png").read_text() == "p"
-    assert (kept / "cost.csv").read_text().splitlines()[1] == "attacks,1,0,1,2.0,1.5,500"
+    assert (kept / "cost.csv").read_text().splitlines()[1] == "attacks,1,0,1,2.0,1.5,500.0"
     with pytest.raises(InputError, match=r"scan\.csv is missing"):
         reference.copy_requested("mine", tmp_path, ["scan"])
