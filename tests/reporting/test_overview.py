@@ -40,7 +40,7 @@ def test_the_answer_is_three_lines():
     assert first.startswith("2 attacks succeed on 65 to 90 % of the triggered test images.")
     assert first.endswith("stops 1 of them (to 10 % or less), this project's `refined` 2.")
     assert second == "Of the paper's 2 statements 0 hold here, 1 fail, 1 are not decided by so few seeds."
-    assert third == "Of its 3 printed numbers 1 are reproduced, 2 differ, 0 cannot be compared at this scale."
+    assert third == "Of its 3 printed numbers 1 are reproduced, 2 differ, 0 are open, 0 cannot be compared at this scale."
 
 
 def test_the_grid_has_a_line_for_each_claim_of_the_paper():
