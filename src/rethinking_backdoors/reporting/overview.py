@@ -34,7 +34,8 @@ def answer(success: pd.DataFrame, claims: pd.DataFrame, verified: pd.DataFrame) 
         f"Of the paper's {judged.sum()} statements {judged.get('holds', 0)} hold here, {judged.get('fails', 0)} fail, "
         f"{judged.get('not decided', 0)} are not decided by so few seeds.",
         f"Of its {counted.sum()} printed numbers {counted.get('reproduced', 0)} are reproduced, "
-        f"{counted.get('differs', 0)} differ, {counted.get('open', 0)} are open, {counted.get('not comparable', 0)} cannot be compared at this scale.",
+        f"{counted.get('differs', 0)} differ, {counted.get('open', 0)} are open, "
+        f"{counted.get('not comparable', 0)} cannot be compared at this scale.",
     ]
 
 
