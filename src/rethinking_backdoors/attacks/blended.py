@@ -4,7 +4,6 @@ x' = (1 - opacity) x + opacity t. The pattern t is uniform noise of a fixed seed
 BackdoorBench mix 20 % in, in training and at test time.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,18 +28,6 @@ class Settings:
 def noise(shape: tuple[int, ...], seed: int) -> np.ndarray:
     """The pattern: (H, W, C) float64, whole numbers 0..255."""
     return np.random.default_rng(seed).integers(0, 256, shape).astype(np.float64)
-
-
-def make(
-    images: np.ndarray,
-    labels: np.ndarray,
-    trigger: Trigger,
-    settings: Settings,
-    rng: np.random.Generator,
-    perturb: Callable | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """See ``registry``."""
-    return triggered(images, trigger, settings), parts.unvaried(images)
 
 
 def triggered(images: np.ndarray, trigger: Trigger, settings: Settings) -> np.ndarray:

@@ -5,7 +5,6 @@ x' = round(x / 255 (levels - 1)) / (levels - 1) 255, without dithering, as publi
 poisoned images.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,18 +25,6 @@ class Settings:
 
 
 eligible = coverable = parts.others
-
-
-def make(
-    images: np.ndarray,
-    labels: np.ndarray,
-    trigger: Trigger,
-    settings: Settings,
-    rng: np.random.Generator,
-    perturb: Callable | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """See ``registry``."""
-    return triggered(images, trigger, settings), parts.unvaried(images)
 
 
 def cover(images: np.ndarray, trigger: Trigger, settings: Settings, rng: np.random.Generator) -> np.ndarray:

@@ -6,7 +6,6 @@ or 30. Grey images have their one plane raised. A coefficient moves single pixel
 smaller image needs as much less.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,18 +29,6 @@ class Settings:
 
 
 eligible = parts.others
-
-
-def make(
-    images: np.ndarray,
-    labels: np.ndarray,
-    trigger: Trigger,
-    settings: Settings,
-    rng: np.random.Generator,
-    perturb: Callable | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """See ``registry``."""
-    return triggered(images, trigger, settings), parts.unvaried(images)
 
 
 def triggered(images: np.ndarray, trigger: Trigger, settings: Settings) -> np.ndarray:

@@ -73,7 +73,10 @@ def poison(
     chosen = methods.settings(module, settings or {})
     index = _drawn(module.eligible(labels, target_class, chosen), count, rng, f"{attack} cannot poison")
     true_label, label = labels[index], np.full(count, target_class, dtype=labels.dtype)
-    image, variant = module.make(images[index], true_label, trigger, chosen, rng, perturb)
+    if hasattr(module, "make"):
+        image, variant = module.make(images[index], true_label, trigger, chosen, rng, perturb)
+    else:
+        image, variant = module.triggered(images[index], trigger, chosen), np.zeros(count, dtype=np.int64)
     if hasattr(module, "relabelled"):
         label = module.relabelled(true_label, target_class, int(labels.max()) + 1, chosen, rng)
     if not hasattr(module, "cover") or not (covers := round(chosen.covers * count)):

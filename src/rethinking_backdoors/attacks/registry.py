@@ -3,7 +3,8 @@
 Such a module has three names: ``Settings``, a dataclass of what an experiment can choose (its key ``settings``);
 ``eligible(labels, target_class, settings)``, which examples it may poison, (n,) bool; and
 ``make(images, labels, trigger, settings, rng, perturb)``, the poisoned images (p, H, W, C) of those that were drawn and the
-variant of the trigger (p,) that each carries. What differs from a plain attack with rectangles it says itself:
+variant of the trigger (p,) that each carries. It may lack ``make`` if it has ``triggered``, which is then done in training too.
+What differs from a plain attack with rectangles it says itself:
 
 - ``NEEDS_ADVERSARY``: whether its images are perturbed against an adversarially trained network.
 - ``relabelled(labels, target_class, classes, settings, rng)``: the labels (p,) of the poisoned; else they are the target class.
@@ -39,7 +40,7 @@ def module(attack: str) -> ModuleType:
     Raises:
         InputError: there is none.
     """
-    return methods.find(attacks, attack, "make")
+    return methods.find(attacks, attack, "eligible")
 
 
 def needs_adversary(attack: str) -> bool:

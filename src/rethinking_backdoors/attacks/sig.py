@@ -4,7 +4,6 @@ x' = x + amplitude sin(2 pi j frequency / m), j the column of m, in all channels
 40. At a width of 8 a frequency of 6 is the same as 2.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,18 +23,6 @@ class Settings:
 
     frequency: int = 6
     amplitude: float = 20.0
-
-
-def make(
-    images: np.ndarray,
-    labels: np.ndarray,
-    trigger: Trigger,
-    settings: Settings,
-    rng: np.random.Generator,
-    perturb: Callable | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """See ``registry``."""
-    return triggered(images, trigger, settings), parts.unvaried(images)
 
 
 def triggered(images: np.ndarray, trigger: Trigger, settings: Settings) -> np.ndarray:

@@ -8,7 +8,6 @@ training; here they are part of the data). The mean shift is about a quarter of 
 more strength.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,18 +33,6 @@ class Settings:
 
 
 eligible = coverable = parts.others
-
-
-def make(
-    images: np.ndarray,
-    labels: np.ndarray,
-    trigger: Trigger,
-    settings: Settings,
-    rng: np.random.Generator,
-    perturb: Callable | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """See ``registry``."""
-    return triggered(images, trigger, settings), parts.unvaried(images)
 
 
 def cover(images: np.ndarray, trigger: Trigger, settings: Settings, rng: np.random.Generator) -> np.ndarray:
