@@ -163,3 +163,13 @@ def test_results_may_not_be_written(folder, undisturbed):
     for path in place.iterdir():
         path.chmod(0o644)
     completes(folder, undisturbed)
+
+
+@long
+def test_a_fit_needs_more_memory_than_there_is(folder, undisturbed):
+    code, text = run(folder, "--set-resources", "datamodel:mem_mb=100000000", "--", TABLES)
+    assert code == 1
+    assert "This job may need 100000.0 GB of memory and" in text
+    assert "Traceback" not in text
+    assert not list(folder.glob("**/datamodel_*.npy"))
+    completes(folder, undisturbed)
