@@ -53,7 +53,7 @@ rule comparison_table:
 
 # Tables that are made on request only, a job an experiment and seed: whether an attack works at all, here; the others in rules/scan.smk.
 rule attacks:
-    """Table 1 alone: networks on the whole poisoned set, without the many models that detection needs."""
+    """Table 1 alone: networks on the whole poisoned set, and on the unpoisoned one, without the many models of detection."""
     input:
         images=rules.images.output.images,
         poison=rules.poison.output.poison,

@@ -6,11 +6,14 @@ from typing import Any
 from references import ROOT, Reference, read
 
 from rethinking_backdoors.config import load
+from rethinking_backdoors.reporting.findings import STOPPED
 
 # Of attacks that do not give the target class's label.
 LABELS = dict.fromkeys(("clean_label", "clean_label_adversarial", "sig"), "kept")
 LABELS |= {"all_to_all": "the next", "untargeted": "any wrong"}
 CHANGES = (1, 2, 5, 10, 20, 50)
+NAMES = {1: "dirty label, one pixel, 1.5 %", 2: "the same, 5 %", 3: "dirty label, three pixels, 1.5 %", 4: "the same, 5 %"}
+NAMES |= {5: "adversarial clean label, 1.5 %", 6: "the same, 5 %", 7: "clean label, 5 %", 8: "clean label, 10 %"}
 
 
 class Whole(Reference):
@@ -20,6 +23,7 @@ class Whole(Reference):
         super().__init__("cifar10_cpu")
         self.numbers = read(ROOT / "results/reference/cifar10/verification.csv")
         self.counts = self.numbers["verdict"].value_counts()
+        self.names, self.poisoned = NAMES, {1: 750, 2: 2500, 3: 750, 4: 2500}
 
     def number(self, where: str, experiment: int, column: str) -> Any:
         """One published number of an undefended network, with what was measured."""
@@ -33,8 +37,11 @@ class Whole(Reference):
         line = self.number(where, experiment, column)
         return f"{line.published:.1f} | {line.measured:.1f} [{line.low:.1f}, {line.high:.1f}] {line.verdict}"
 
+    def paper(self, where: str, experiment: int, column: str) -> str:
+        return f"{self.number(where, experiment, column).published:.1f}"
+
     def attack(self, experiment: int, column: str) -> str:
-        return f"{self.value('attacks', experiment=experiment, column=column):.1f}"
+        return f"{self.value('attacks', experiment=experiment, column=column, row='none'):.1f}"
 
     @property
     def attacked(self) -> list[int]:
@@ -48,9 +55,35 @@ class Whole(Reference):
         wide = table.pivot_table("value", "experiment", "column").reset_index()
         return list(wide.itertuples())
 
-    def judged(self, experiment: int, models: int, detector: str, judged: str, column: str) -> float:
-        where = {"models": models, "detector": detector, "judged": judged, "column": column}
-        return self.value("growth", experiment=experiment, **where)
+    @property
+    def growth(self) -> list[dict[str, Any]]:
+        """A line for each number of models and detector: AUROC over all and within the class, by whom sets are judged."""
+        table = self.table("growth")
+        made = []
+        for (models, detector), part in table.groupby(["models", "detector"], sort=False):
+            cells = part.set_index(["judged", "column"])["value"]
+            names = {"same": "same models", "other": "other models", "permuted": "permuted"}
+            both = {key: (cells.get((name, "auroc")), cells.get((name, "auroc_within_target"))) for key, name in names.items()}
+            said = {key: "" if pair[0] is None else f"{pair[0]:.1f} / {pair[1]:.1f}" for key, pair in both.items()}
+            made.append({"models": models, "detector": detector, **said, "left": cells["same models", "poison_left"]})
+        return made
+
+    @property
+    def most_models(self) -> int:
+        return int(self.table("growth")["models"].max())
+
+    def jobs(self, rule: str) -> Any:
+        """The lines of cost.csv of a rule."""
+        lines = read(self.place / "cost.csv")
+        return lines[lines["rule"] == rule]
+
+    def minutes(self, rule: str) -> float:
+        """Of processor time, mean over experiments."""
+        return self.jobs(rule).groupby("experiment")["cpu_s"].sum().mean() / 60
+
+    def memory(self, rule: str) -> float:
+        """MB of the largest job."""
+        return self.jobs(rule)["max_rss_mb"].max()
 
 
 class Beyond(Reference):
@@ -69,23 +102,25 @@ class Beyond(Reference):
 
     @property
     def quiet(self) -> str:
-        return f"{self.value('attacks', experiment=0, column='asr'):.1f}"
+        return f"{self.value('attacks', experiment=0, column='asr', row='none'):.1f}"
 
     @property
     def attacks(self) -> list[dict[str, Any]]:
         made = []
         for number, line in self.lines.items():
             if number:
-                cell = partial(self.value, "attacks", experiment=number)
+                cell = partial(self.value, "attacks", experiment=number, row="none")
+                quiet = partial(self.value, "attacks", experiment=number, row="unpoisoned")
                 row = {"name": line["attack"], "poisoned": line["poisoned"], "label": LABELS.get(line["attack"], "changed")}
-                row |= {"asr": self.between("attacks", experiment=number, column="asr"), "l2": cell(column="l2")}
+                row |= {"asr": self.between("attacks", experiment=number, column="asr", row="none"), "l2": cell(column="l2")}
+                row |= {"quiet": quiet(column="asr"), "recognised": quiet(column="poisoned_accuracy")}
                 made.append(row | {"clean": f"{cell(column='clean_accuracy'):.1f}", "changed": cell(column="changed")})
         return made
 
     @property
     def certified(self) -> list[dict[str, Any]]:
         """A line a size of subsets, means over attacks that succeed on half of the images or more."""
-        working = [n for n in self.lines if n and self.value("attacks", experiment=n, column="asr") >= 50]
+        working = [n for n in self.lines if n and self.value("attacks", experiment=n, column="asr", row="none") >= 50]
         table = self.table("certificates")
         made = []
         for size, part in table.groupby("size"):
@@ -93,8 +128,16 @@ class Beyond(Reference):
             mean = part[part["experiment"].isin(working)].groupby(["column", "against"])["value"].mean()
             against = [f"{mean['certified_accuracy', str(changes)]:.0f}" for changes in CHANGES]
             row = {"size": size, "clean": mean["clean_accuracy", "the attack"], "against": against, "asr": success.mean()}
-            made.append(row | {"worst_asr": success.max(), "worst": self.lines[success.idxmax()]["attack"]})
+            others = [f"{self.lines[n]['attack']} {value:.0f}" for n, value in success.items() if value > STOPPED]
+            row |= {"worst_asr": success.max(), "worst": self.lines[success.idxmax()]["attack"], "working": len(success)}
+            made.append(row | {"stopped": len(success) - len(others), "others": others})
         return made
+
+    @property
+    def seconds(self) -> float:
+        """Of processor time, for all votes on one set."""
+        lines = read(self.place / "cost.csv")
+        return lines.loc[lines["rule"] == "certificates", "cpu_s"].mean()
 
     @property
     def lost(self) -> float:
