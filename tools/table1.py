@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from rethinking_backdoors.config import check, load
+from rethinking_backdoors.data import images_tested
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import write_text
 from rethinking_backdoors.reporting.provenance import hardware
@@ -44,7 +45,7 @@ def progress(name: str, epochs: int, epoch: int, seconds: float) -> None:
 def verify(config: dict[str, Any], path: Path) -> None:
     """Every published number beside the networks that there are: verification.csv beside ``path``."""
     if path.exists():
-        found = networks.tables(networks.long(table1.read(path)), config["images"]["test"])
+        found = networks.tables(networks.long(table1.read(path)), images_tested(config["images"]))
         verified = verdicts.verify(published.read(ROOT / "config/published.yaml"), config, found)
         write_text(path.with_name("verification.csv"), verified.to_csv(index=False))
         counts = verified["verdict"].value_counts()

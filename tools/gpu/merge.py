@@ -11,6 +11,7 @@ from gpu.keep import restore
 from gpu.plan import ROOT, SHARD
 from gpu.stretch import RECORD, unpack
 from rethinking_backdoors.config import load
+from rethinking_backdoors.data import images_tested
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.evaluation.metrics import auroc
 from rethinking_backdoors.evaluation.tables import COLUMNS
@@ -41,9 +42,10 @@ def merge(folders: list[Path], into: Path, config: Path) -> None:
     write_text(into / "margins.csv", pd.DataFrame(margins).to_csv(index=False))
     seeds = pd.DataFrame(list(_table1(into)), columns=COLUMNS)
     known = load(config)
-    tables = networks.tables(seeds, known["images"]["test"])
+    tables = networks.tables(seeds, images_tested(known["images"]))
     verified = verdicts.verify(published.read(ROOT / "config" / "published.yaml"), known, tables)
-    write_text(into / "table1.csv", tables["table1"].drop(columns="note").to_csv(index=False))
+    answers = tables.get("table1", pd.DataFrame(columns=networks.COLUMNS))
+    write_text(into / "table1.csv", answers.drop(columns="note").to_csv(index=False))
     write_text(into / "verification.csv", verified.to_csv(index=False))
     answered = verified[verified["verdict"] != "not run"]
     print(answered[["where", "experiment", "column", "published", "measured", "tolerance", "verdict"]].to_string(index=False))

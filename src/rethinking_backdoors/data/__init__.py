@@ -10,6 +10,7 @@ import numpy as np
 from rethinking_backdoors.data import cifar10, fashion_mnist, image_folder
 from rethinking_backdoors.errors import InputError
 
+_DIGITS = 1797
 # Draws one seed's arrays from the seed's stream.
 Draw = Callable[[np.random.Generator], dict[str, np.ndarray]]
 
@@ -110,6 +111,11 @@ def open_source(images: dict[str, Any]) -> tuple[Draw, dict[str, Any]]:
         *arrays, facts = image_folder.load(images["folder"], images["side"])
         return partial(divide, *arrays, **counts), facts
     return partial(digits, images["train"]), _digits_facts()
+
+
+def images_tested(images: dict[str, Any]) -> int:
+    """How many test images the configuration's section ``images`` leaves; of digits all that are not trained on."""
+    return images["test"] if "test" in images else _DIGITS - images["train"]
 
 
 def class_names(facts: dict[str, Any]) -> list[str]:

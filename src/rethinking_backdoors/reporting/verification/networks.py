@@ -6,6 +6,7 @@ from scipy.stats import norm, t
 
 # Where a share of test images is measured: the column, and the part of the test images that counts.
 SHARES = {"clean_accuracy": 1.0, "poisoned_accuracy": 1.0, "asr": 0.9}
+COLUMNS = ["experiment", "row", "column", "value", "low", "high", "seeds", "note"]
 ALONE = "one network each: the interval is that of the test images alone"
 
 
@@ -29,8 +30,7 @@ def tables(seeds: pd.DataFrame, tested: int) -> dict[str, pd.DataFrame]:
         low, high = np.clip([value - half, value + half], 0, 100)
         known = (round(value, 4), round(float(low), 4), round(float(high), 4), count, "" if freedom else ALONE)
         lines.append((table, experiment, row, column, *known))
-    columns = ["table", "experiment", "row", "column", "value", "low", "high", "seeds", "note"]
-    whole = pd.DataFrame(lines, columns=columns)
+    whole = pd.DataFrame(lines, columns=["table", *COLUMNS])
     return {str(name): part.drop(columns="table") for name, part in whole.groupby("table")}
 
 
