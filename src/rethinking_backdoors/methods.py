@@ -5,6 +5,8 @@ import pkgutil
 from types import ModuleType
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from rethinking_backdoors.errors import InputError
 
 
@@ -26,11 +28,17 @@ def settings(module: ModuleType, given: dict[str, Any]) -> Any:
     """The module's ``Settings`` with the given values.
 
     Raises:
-        InputError: it has other settings.
+        InputError: it has other settings, or values of another type.
     """
     kind, _, name = module.__name__.rpartition(".")
     try:
-        return module.Settings(**given)
+        made = module.Settings(**given)
+        TypeAdapter(module.Settings).validate_python(given)
+        return made
+    except ValidationError as error:
+        first = error.errors()[0]
+        said = f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}; given: {first['input']}"
     except TypeError as error:
-        what = kind.rpartition(".")[2].removesuffix("s")
-        raise InputError(f"The settings of the {what} {name} are wrong: {error}.") from None
+        said = str(error)
+    what = kind.rpartition(".")[2].removesuffix("s")
+    raise InputError(f"The settings of the {what} {name} are wrong: {said}.")

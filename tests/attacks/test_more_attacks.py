@@ -204,3 +204,5 @@ def test_too_many_covers_are_refused():
 def test_settings_that_do_not_exist_are_named():
     with pytest.raises(InputError, match="settings of the attack wanet are wrong"):
         methods.settings(registry.module("wanet"), {"opacity": 1})
+    with pytest.raises(InputError, match=r"wanet are wrong: grid: input should be a valid integer.*given: wide"):
+        methods.settings(registry.module("wanet"), {"grid": "wide"})
