@@ -14,20 +14,12 @@ with job(snakemake.log[0], snakemake.params.device):
     sets = {"none": poisoned_set(images, labels, made)}
     if len(made["index"]):  # beside it: what the trigger does where nobody poisoned
         sets["unpoisoned"] = images, labels
+    own = {"attack": experiment.attack, "root": experiment.root, "training": experiment.training, "device": experiment.device}
+    own |= {"models": params.models, "represent": experiment.represent(inputs.features)}
     rows = []
     for name, train in sets.items():
-        measured = retrain(
-            train,
-            tuple(test),
-            {"none": []},
-            attack=experiment.attack,
-            root=experiment.root,
-            models=params.models,
-            training=experiment.training,
-            device=experiment.device,
-            represent=experiment.represent(inputs.features),
-        )
-        rows.append({"experiment": experiment.number, "seed": experiment.seed, "row": name, **measured["none"]})
+        measured = retrain(train, tuple(test), {"none": []}, **own)["none"]
+        rows.append({"experiment": experiment.number, "seed": experiment.seed, "row": name, **measured})
     if len(made["index"]):
         rows[0] |= visibility(images[made["index"]], made["image"])
     write_text(snakemake.output[0], pd.DataFrame(rows).to_csv(index=False))
