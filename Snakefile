@@ -71,11 +71,9 @@ COMPARISONS = config.get("comparisons", {})
 STUDIES = [name for name in ("control", "lasso", "convergence", "growth", "laws") if name in COMPARISONS]
 # Tables on request, and the experiments they need: all; the first plain attack of either kind.
 FIRST = first_of(EXPERIMENTS, "dirty_label", "clean_label")
-ON_REQUEST = {name: EXPERIMENTS for name in ("attacks", "certificates", "scan", "scan_others")} | {
-    "scan_power": FIRST,
-    "scan_growth": FIRST,
-}
-ON_REQUEST |= {"scan_price": ATTACKED, "scan_trusted": [e for e in EXPERIMENTS if e not in ATTACKED]}
+ON_REQUEST = dict.fromkeys(("attacks", "certificates", "scan", "scan_others"), EXPERIMENTS)
+ON_REQUEST |= dict.fromkeys(("scan_power", "scan_growth"), FIRST) | {"scan_price": ATTACKED}
+ON_REQUEST["scan_trusted"] = [e for e in EXPERIMENTS if e not in ATTACKED]
 TABLES = ["table1", "table2", "table3", "table4", "table6", "defenses"]
 
 

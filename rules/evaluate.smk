@@ -46,7 +46,7 @@ rule evidence:
     threads: 1
     resources:
         gpu=int(config["device"] != "cpu"),
-        mem_mb=study_memory,
+        mem_mb=evidence_memory,
         runtime=120,
     params:
         estimator=config["estimator"],

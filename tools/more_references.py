@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+import pandas as pd
 from references import ROOT, Reference, read
 
 from rethinking_backdoors.config import load
@@ -23,7 +24,8 @@ class Whole(Reference):
         super().__init__("cifar10_cpu")
         self.numbers = read(ROOT / "results/reference/cifar10/verification.csv")
         self.counts = self.numbers["verdict"].value_counts()
-        self.names, self.poisoned = NAMES, {1: 750, 2: 2500, 3: 750, 4: 2500}
+        experiments = load(ROOT / "config/cifar10_cpu.yaml")["experiments"]
+        self.names, self.poisoned = NAMES, {line["experiment"]: line["poisoned"] for line in experiments}
 
     def number(self, where: str, experiment: int, column: str) -> Any:
         """One published number of an undefended network, with what was measured."""
@@ -36,6 +38,12 @@ class Whole(Reference):
         """Two cells: "86.6 | 87.8 [87.1, 88.4] open"."""
         line = self.number(where, experiment, column)
         return f"{line.published:.1f} | {line.measured:.1f} [{line.low:.1f}, {line.high:.1f}] {line.verdict}"
+
+    @property
+    def above(self) -> pd.Series:
+        """Clean accuracy of the paper's network here minus what the paper prints, by experiment."""
+        lines = [self.number("Table 1", experiment, "clean_accuracy") for experiment in range(1, 9)]
+        return pd.Series([line.measured - line.published for line in lines])
 
     def paper(self, where: str, experiment: int, column: str) -> str:
         return f"{self.number(where, experiment, column).published:.1f}"

@@ -32,9 +32,8 @@ def settings(module: ModuleType, given: dict[str, Any]) -> Any:
     """
     kind, _, name = module.__name__.rpartition(".")
     try:
-        made = module.Settings(**given)
-        TypeAdapter(module.Settings).validate_python(given)
-        return made
+        module.Settings(**given)  # names what is missing, and what there is too much of
+        return TypeAdapter(module.Settings).validate_python(given)
     except ValidationError as error:
         first = error.errors()[0]
         said = f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}; given: {first['input']}"

@@ -11,7 +11,6 @@ from rethinking_backdoors.attacks.poisoning import poison, poisoned_set
 from rethinking_backdoors.errors import InputError
 
 SHAPES = [(32, 32, 3), (28, 28, 1), (8, 8, 1)]
-SQUARE = [[{"rows": [0, 1], "columns": [2, 3], "color": [255, 0, 9]}]]
 
 
 def images(shape, n=12):
@@ -178,6 +177,9 @@ def test_tact_works_on_one_class():
     attack = {"attack": "tact", "settings": {"source": 3}, "target_class": 1}
     said = np.array([[1, 1, 1, 0]])
     assert registry.success(said, said, np.array([3, 3, 2, 3]), attack) == pytest.approx(100 * 2 / 3)
+    assert np.isnan(registry.success(said, said, np.array([1, 0, 2, 5]), attack))  # no image of the source class
+    with pytest.raises(InputError, match="only 0 are eligible"):
+        made("tact", {"source": 1})
 
 
 def test_all_to_all_wants_the_next_class_of_every_image():

@@ -139,3 +139,34 @@ def test_a_figure_is_one_file_and_one_line(copies):
     page = (run / RESULTS / "report/figure13.html").read_text()
     assert "<h1>Figure 13: how many examples are poisoned</h1>" in page
     assert "<p><b>Here.</b> 30 in all.</p>" in page
+
+
+def test_matrices_in_float16_and_tables_on_request(tmp_path):
+    """From nothing: what reads a datamodel reads float16 too, and finds nearly what it finds in float32."""
+
+    def one(config):
+        config |= {"only": [2], "seeds": [0]}
+
+    def half(config):
+        one(config)
+        config["storage"] = "float16"
+
+    place, found = RESULTS / "exp2/seed0/alpha30", []
+    targets = [place / "evidence.csv", place / "detection_refined.npz", place / "strength.npz"]
+    for name, change in (("whole", one), ("half", half)):
+        more = [RESULTS / "tables/attacks.csv", RESULTS / "tables/certificates.csv"] if name == "half" else []
+        code, text = snakemake(tmp_path / name, *targets, *more, config=variant(tmp_path, change))
+        assert code == 0, text[-3000:]
+        found.append(np.load(tmp_path / name / place / "detection_refined.npz")["score"])
+    weights = np.load(tmp_path / "half" / place / "datamodel_difference.npy")
+    assert weights.dtype == np.float16
+    whole = np.load(tmp_path / "whole" / place / "datamodel_difference.npy")
+    assert np.abs(weights - whole).max() < 2e-3 * np.abs(whole).max()
+    assert np.corrcoef(*found)[0, 1] > 0.8
+    values = [pd.read_csv(tmp_path / name / place / "evidence.csv")["value"] for name in ("whole", "half")]
+    assert np.corrcoef(*values)[0, 1] > 0.99
+    attacks = pd.read_csv(tmp_path / "half" / RESULTS / "tables/attacks.csv").set_index(["row", "column"])["value"]
+    assert attacks["none", "asr"] > attacks["unpoisoned", "asr"]
+    assert 0 < attacks["none", "changed"] < 100 / 64 * 1.01  # one pixel of 64, unless it was white before
+    certified = pd.read_csv(tmp_path / "half" / RESULTS / "tables/certificates.csv")
+    assert set(certified["column"]) == {"clean_accuracy", "asr", "certified_accuracy"}

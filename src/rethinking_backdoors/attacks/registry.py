@@ -92,8 +92,8 @@ def success(clean: np.ndarray, triggered: np.ndarray, labels: np.ndarray, attack
         wanted = found.wanted(labels, target, methods.settings(found, dict(attack.get("settings") or {})))
     else:
         wanted = np.where(labels == target, -1, target)
-    counted = wanted >= 0
-    if counted.any():
-        return 100 * float((triggered[:, counted] == wanted[counted]).mean())
-    known = clean == labels
-    return 100 * float((triggered != labels)[known].mean()) if known.any() else float("nan")
+    if (wanted == ANY_OTHER).any():
+        hits = (triggered != labels)[clean == labels]
+    else:
+        hits = triggered[:, wanted >= 0] == wanted[wanted >= 0]
+    return 100 * float(hits.mean()) if hits.size else float("nan")

@@ -24,8 +24,8 @@ make = parts.stamped
 
 
 def eligible(labels: np.ndarray, target_class: int, settings: Settings) -> np.ndarray:
-    """See ``registry``."""
-    return labels == settings.source
+    """See ``registry``; of the target class itself nothing can be poisoned."""
+    return (labels == settings.source) & (labels != target_class)
 
 
 def coverable(labels: np.ndarray, target_class: int, settings: Settings) -> np.ndarray:

@@ -103,7 +103,7 @@ def objective_of_poison(halves: tuple[np.ndarray, np.ndarray], support: np.ndarr
     """
     shares = []
     for first, second, sets in zip(halves, reversed(halves), found, strict=True):
-        pairs, size = pair_sums(first), len(support)
+        pairs, size = pair_sums(first, out=np.empty(first.shape, dtype=first.dtype)), len(support)
         linear = pairs.linear(size)
         starts = np.array([support, *(resized(pairs, linear, np.flatnonzero(members), size) for members in sets)])
         reached, certified = np.empty(len(starts)), np.empty(len(starts), dtype=bool)
