@@ -48,8 +48,8 @@ class Whole(Reference):
     def paper(self, where: str, experiment: int, column: str) -> str:
         return f"{self.number(where, experiment, column).published:.1f}"
 
-    def attack(self, experiment: int, column: str) -> str:
-        return f"{self.value('attacks', experiment=experiment, column=column, row='none'):.1f}"
+    def attack(self, experiment: int, column: str, row: str = "none") -> str:
+        return f"{self.value('attacks', experiment=experiment, column=column, row=row):.1f}"
 
     @property
     def attacked(self) -> list[int]:
