@@ -58,6 +58,15 @@ def test_the_same_folder_goes_on_and_other_data_is_refused(poisoned, table, monk
         scan(table()[0], units=1000, out=folder, threads=1)
 
 
+def test_a_file_whose_manifest_a_kill_prevented_is_made_again(poisoned):
+    found, _, folder = poisoned
+    manifest = sorted(folder.glob("work/data/fraction20/*.json"))[0]
+    manifest.unlink()
+    again = scan(found.data, units=1000, out=folder, threads=1)
+    assert manifest.exists()
+    assert (again.rank == found.rank).all()
+
+
 def test_where_nobody_planted_anything_nothing_is_flagged(table):
     found = scan(table(seed=1)[0], units=1000, threads=1)
     assert not found.alarm

@@ -91,7 +91,9 @@ def there(work: Work, alpha: float, count: int) -> int:
 
 
 def _paths(work: Work, alpha: float, count: int) -> list[Path]:
-    return [path for path in sorted(work.shards(alpha).glob("[0-9]*.npy")) if int(path.stem.split("-")[0]) < count]
+    """Shards by their manifests, which come last: a file without one is what a kill left behind, and is made again."""
+    manifests = sorted(work.shards(alpha).glob("[0-9]*[0-9].json"))
+    return [path.with_suffix(".npy") for path in manifests if int(path.stem.split("-")[0]) < count]
 
 
 def _train(work: Work, alpha: float, models: tuple[int, int]) -> tuple[float, int]:
