@@ -1,7 +1,13 @@
 # Questions beside the paper's tables: what the choices cost and gain (configuration, section `comparisons`), and its Figure 2.
 rule compare:
     input:
-        margins=lambda w: planned(rules.train.output.margins, [w.experiment], alpha=percents(w.experiment)[-1], seed=w.seed),
+        margins=lambda w: planned(
+            rules.train.output.margins,
+            [w.experiment],
+            alpha=percents(w.experiment)[-1],
+            seed=w.seed,
+            shard=shards_of(compared_models(w)),
+        ),
         poison=rules.poison.output.poison,
         images=rules.images.output.images,
     output:

@@ -93,7 +93,10 @@ def test_every_whole_percent_is_a_subset_fraction():
         (("seeds", [1, 1]), "seeds: one stands there twice"),
         (("dataset", "tiny\n"), "dataset"),
         (("comparisons", "compute", "experiments", [12]), "comparisons.compute.experiments: there is no experiment 12"),
-        (("comparisons", "compute", "models", [5000]), "there are 4000 models"),
+        (
+            ("experiments", 2, "models", 3000),
+            "experiment 2 has 3000, more can be trained only where that is a multiple of models.shard",
+        ),
         (("triggers", "stroke", "parts", 0, "width", None), "triggers.stroke.parts.0"),
         (("triggers", "<script>", DIGITS["triggers"]["one_pixel"]), "triggers.<script>"),
         (("triggers", "$(touch here)", DIGITS["triggers"]["one_pixel"]), "triggers.$(touch here)"),

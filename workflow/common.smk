@@ -31,8 +31,14 @@ def last(w):
     return int(w.alpha) == percents(w.experiment)[-1]
 
 
-def shards_of(experiment):
-    return [f"{shard:05d}" for shard in range(-(-count_of(config, int(experiment)) // config["models"]["shard"]))]
+def shards_of(models):
+    """The names of the shards that the first so many models lie in."""
+    return [f"{shard:05d}" for shard in range(-(-models // config["models"]["shard"]))]
+
+
+def compared_models(w):
+    """How many models a comparison reads: those of its experiment, or more where it asks for more."""
+    return max([count_of(config, int(w.experiment)), *COMPARISONS[w.comparison].get("models", [])])
 
 
 def planned(paths, experiments=(*EXPERIMENTS, *UNPLANTED), **chosen):
@@ -41,8 +47,8 @@ def planned(paths, experiments=(*EXPERIMENTS, *UNPLANTED), **chosen):
     files, paths = [], [strip_wildcard_constraints(path) for path in ([paths] if isinstance(paths, str) else paths)]
     for experiment in experiments:
         keys = {"dataset": DATASET, "experiment": experiment, "alpha": percents(experiment), "seed": SEEDS}
-        keys |= {"detector": DETECTORS, "defense": BASELINES, "shard": shards_of(experiment), "comparison": list(COMPARISONS)}
-        keys["requested"] = list(ON_REQUEST)
+        keys |= {"detector": DETECTORS, "defense": BASELINES, "comparison": list(COMPARISONS), "requested": list(ON_REQUEST)}
+        keys["shard"] = shards_of(count_of(config, int(experiment)))
         files += expand(paths, **(keys | chosen))
     return list(dict.fromkeys(files))
 
@@ -65,9 +71,10 @@ def training_set(w):
 
 
 def models_of(w):
-    """The first model of a shard and the one behind its last."""
-    size = config["models"]["shard"]
-    return [int(w.shard) * size, min((int(w.shard) + 1) * size, count_of(config, int(w.experiment)))]
+    """The first model of a shard and the one behind its last; behind an experiment's own number only a comparison asks for some."""
+    size, own = config["models"]["shard"], count_of(config, int(w.experiment))
+    first = int(w.shard) * size
+    return [first, min(first + size, own) if first < own else first + size]
 
 
 def margins_of(w):

@@ -9,8 +9,9 @@ HALF = STORAGE == "float16"
 
 
 def fit_memory(w, attempt=1, half=HALF):
-    """A fit of datamodels to all models of an experiment: W, masks unpacked, a block of targets, what the estimator adds."""
-    n, m = config["images"]["train"], count_of(config, int(w.experiment))
+    """A fit of datamodels to all models that are read: W, masks unpacked, a block of targets, what the estimator adds."""
+    n = config["images"]["train"]
+    m = compared_models(w) if hasattr(w, "comparison") else count_of(config, int(w.experiment))
     # As bools and as float32 or float64; on the CPU no more than 16,384 examples at once, half as many in float64.
     masks = 5 * m * (n if ON_DEVICE else min(n if half else 2 * n, 16384))
     weights, block = (2 if half else 4) * n**2, 4 * min(n, 2048 if half else 4096) * (2 * m + (3 if half else 6) * n)

@@ -71,3 +71,12 @@ def test_extremes_follow_the_averages(images, extractor):
     features = extract(images, Extractor(fit(images, both, np.random.default_rng(1)), both))
     assert features.shape == (60, 6 + 2 * 3 * 3 * 3)
     assert np.allclose(features[:, :6], extract(images, extractor), atol=1e-5)
+
+
+def test_a_network_takes_the_extremes_too(images):
+    both = replace(SETTINGS, extremes=True)
+    extractor = Extractor(fit(images, both, np.random.default_rng(1)), both)
+    network = build(
+        {"network": "mlp", "hidden": 4, "precision": "float64"}, images.shape[1:], 3, np.random.default_rng(0), extractor
+    )
+    assert network(torch.zeros(2, 3, 9, 9, dtype=torch.float64)).shape == (2, 3)

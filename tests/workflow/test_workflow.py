@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from running import OLDER, RESULTS, ROOT, TINY, snakemake, variant
+from running import OLDER, RESULTS, ROOT, TINY, planned, snakemake, variant
 
 from rethinking_backdoors import kernels
 from rethinking_backdoors.io import read_json
@@ -137,6 +137,16 @@ def test_comparisons_are_made_on_request(folder):
     # Every combination of self-influence, starts, kept share, steps and weight, in three measures.
     assert len(choices) == 2 * 2 * 5 * 2 * 3 * 3
     assert set(choices["seeds"]) == {"0 3"}
+
+
+def test_a_comparison_trains_the_models_that_it_asks_for_beyond_the_others(folder):
+    code, text = snakemake(folder, RESULTS / "tables/convergence.csv")
+    assert code == 0, text[-3000:]
+    shards = folder / RESULTS / "exp5/seed0/alpha50/margins"
+    assert np.load(shards / "00002.npy").shape[0] == 160
+    assert set(pd.read_csv(folder / RESULTS / "tables/convergence.csv")["models"]) == {160, 480}
+    # They are no part of the default run, which has nothing to make again.
+    assert planned(folder) == {}
 
 
 def embedded(whole, name):

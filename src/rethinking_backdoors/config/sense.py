@@ -61,12 +61,14 @@ def _of_training(config: dict[str, Any]) -> Iterator[str]:
 
 
 def _of_comparisons(config: dict[str, Any]) -> Iterator[str]:
-    known = {experiment["experiment"] for experiment in config["experiments"]}
+    own = {experiment["experiment"]: experiment.get("models", config["models"]["count"]) for experiment in config["experiments"]}
     for name, comparison in config.get("comparisons", {}).items():
-        if unknown := set(comparison["experiments"]) - known:
+        if unknown := set(comparison["experiments"]) - set(own):
             yield f"comparisons.{name}.experiments: there is no experiment {min(unknown)}"
-        if max(comparison.get("models", [0])) > config["models"]["count"]:
-            yield f"comparisons.{name}.models: there are {config['models']['count']} models, by models.count"
+        for number in set(comparison["experiments"]) & set(own):
+            if max(comparison.get("models", [0])) > own[number] and own[number] % config["models"]["shard"]:
+                where = f"comparisons.{name}.models: experiment {number} has {own[number]}"
+                yield f"{where}, more can be trained only where that is a multiple of models.shard"
 
 
 def _of_triggers(config: dict[str, Any]) -> Iterator[str]:

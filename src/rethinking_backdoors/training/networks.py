@@ -31,9 +31,8 @@ def build(
         network = resnet.ResNet9(classes, mixed=precision == "bf16")
         resnet.reset(network, resnet.draw(network, rng))
     elif extractor is not None:
-        network = torch.nn.Sequential(
-            deepcopy(extractor), _mlp(settings["hidden"], (extractor.settings.components,), classes, rng)
-        )
+        width = extractor(torch.zeros(1, image_shape[2], *image_shape[:2], dtype=extractor.filters.dtype)).shape[1]
+        network = torch.nn.Sequential(deepcopy(extractor), _mlp(settings["hidden"], (width,), classes, rng))
     else:
         network = _mlp(settings["hidden"], image_shape, classes, rng)
     return network.to(torch.float64 if precision == "float64" else torch.float32)
