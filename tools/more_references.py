@@ -1,4 +1,4 @@
-"""Two references with tables of their own: all of CIFAR-10, and attacks beyond the paper's."""
+"""References with tables of their own: whole data sets, and attacks beyond the paper's."""
 
 from functools import partial
 from typing import Any
@@ -17,15 +17,84 @@ NAMES = {1: "dirty label, one pixel, 1.5 %", 2: "the same, 5 %", 3: "dirty label
 NAMES |= {5: "adversarial clean label, 1.5 %", 6: "the same, 5 %", 7: "clean label, 5 %", 8: "clean label, 10 %"}
 
 
-class Whole(Reference):
-    """All of CIFAR-10: single networks of the paper's kind, and what was run with a small one."""
+class Large(Reference):
+    """A whole data set on two cores, by a small network: attacks, scans, and detection as models grow."""
+
+    def __init__(self, dataset: str):
+        super().__init__(dataset)
+        experiments = load(ROOT / f"config/{dataset}.yaml")["experiments"]
+        self.names, self.poisoned = NAMES, {line["experiment"]: line["poisoned"] for line in experiments}
+
+    def attack(self, experiment: int, column: str, row: str = "none") -> str:
+        return f"{self.value('attacks', experiment=experiment, column=column, row=row):.1f}"
+
+    @property
+    def attacked(self) -> list[int]:
+        return sorted(set(self.table("attacks")["experiment"]) - {0})
+
+    @property
+    def scans(self) -> list[Any]:
+        """A line a set: ``experiment`` and what the scan answered."""
+        table = self.table("scan")
+        table = table[table["row"].str.startswith(("scan", "nobody"))]
+        wide = table.pivot_table("value", "experiment", "column").reset_index()
+        return list(wide.itertuples())
+
+    @property
+    def grown(self) -> list[int]:
+        """The experiments that detection was run on."""
+        return sorted(self.table("growth")["experiment"].unique())
+
+    def growth(self, experiment: int) -> list[dict[str, Any]]:
+        """A line for each number of models and detector: AUROC over all and within the class, by whom sets are judged."""
+        made = []
+        for (models, detector), part in self.table("growth", experiment=experiment).groupby(["models", "detector"], sort=False):
+            cells = part.set_index(["judged", "column"])["value"]
+            names = {"same": "same models", "other": "other models", "permuted": "permuted"}
+            both = {key: (cells.get((name, "auroc")), cells.get((name, "auroc_within_target"))) for key, name in names.items()}
+            said = {key: "" if pair[0] is None else f"{pair[0]:.1f} / {pair[1]:.1f}" for key, pair in both.items()}
+            made.append({"models": models, "detector": detector, **said, "left": cells["same models", "poison_left"]})
+        return made
+
+    def grew(self, experiment: int, **where: Any) -> pd.Series:
+        """AUROC within the class by number of models."""
+        lines = self.table("growth", experiment=experiment, column="auroc_within_target", **where)
+        return lines.set_index("models")["value"]
+
+    @property
+    def simpler(self) -> list[int]:
+        """The experiments in which the spread of margins ranks the poison better within the class than both detectors."""
+
+        def best(e: int, *detectors: str) -> float:
+            return max(self.grew(e, detector=name, judged="same models").iloc[-1] for name in detectors)
+
+        return [e for e in self.grown if best(e, "margin_sd") > best(e, "paper", "refined")]
+
+    @property
+    def most_models(self) -> int:
+        return int(self.table("growth")["models"].max())
+
+    def jobs(self, rule: str) -> Any:
+        """The lines of cost.csv of a rule."""
+        lines = read(self.place / "cost.csv")
+        return lines[lines["rule"] == rule]
+
+    def minutes(self, rule: str) -> float:
+        """Of processor time, mean over experiments."""
+        return self.jobs(rule).groupby("experiment")["cpu_s"].sum().mean() / 60
+
+    def memory(self, rule: str) -> float:
+        """MB of the largest job."""
+        return self.jobs(rule)["max_rss_mb"].max()
+
+
+class Whole(Large):
+    """All of CIFAR-10: that, and single networks of the paper's kind."""
 
     def __init__(self):
         super().__init__("cifar10_cpu")
         self.numbers = read(ROOT / "results/reference/cifar10/verification.csv")
         self.counts = self.numbers["verdict"].value_counts()
-        experiments = load(ROOT / "config/cifar10_cpu.yaml")["experiments"]
-        self.names, self.poisoned = NAMES, {line["experiment"]: line["poisoned"] for line in experiments}
 
     def number(self, where: str, experiment: int, column: str) -> Any:
         """One published number of an undefended network, with what was measured."""
@@ -47,51 +116,6 @@ class Whole(Reference):
 
     def paper(self, where: str, experiment: int, column: str) -> str:
         return f"{self.number(where, experiment, column).published:.1f}"
-
-    def attack(self, experiment: int, column: str, row: str = "none") -> str:
-        return f"{self.value('attacks', experiment=experiment, column=column, row=row):.1f}"
-
-    @property
-    def attacked(self) -> list[int]:
-        return sorted(set(self.table("attacks")["experiment"]) - {0})
-
-    @property
-    def scans(self) -> list[Any]:
-        """A line a set: ``experiment`` and what the scan answered."""
-        table = self.table("scan")
-        table = table[table["row"].str.startswith(("scan", "nobody"))]
-        wide = table.pivot_table("value", "experiment", "column").reset_index()
-        return list(wide.itertuples())
-
-    @property
-    def growth(self) -> list[dict[str, Any]]:
-        """A line for each number of models and detector: AUROC over all and within the class, by whom sets are judged."""
-        table = self.table("growth")
-        made = []
-        for (models, detector), part in table.groupby(["models", "detector"], sort=False):
-            cells = part.set_index(["judged", "column"])["value"]
-            names = {"same": "same models", "other": "other models", "permuted": "permuted"}
-            both = {key: (cells.get((name, "auroc")), cells.get((name, "auroc_within_target"))) for key, name in names.items()}
-            said = {key: "" if pair[0] is None else f"{pair[0]:.1f} / {pair[1]:.1f}" for key, pair in both.items()}
-            made.append({"models": models, "detector": detector, **said, "left": cells["same models", "poison_left"]})
-        return made
-
-    @property
-    def most_models(self) -> int:
-        return int(self.table("growth")["models"].max())
-
-    def jobs(self, rule: str) -> Any:
-        """The lines of cost.csv of a rule."""
-        lines = read(self.place / "cost.csv")
-        return lines[lines["rule"] == rule]
-
-    def minutes(self, rule: str) -> float:
-        """Of processor time, mean over experiments."""
-        return self.jobs(rule).groupby("experiment")["cpu_s"].sum().mean() / 60
-
-    def memory(self, rule: str) -> float:
-        """MB of the largest job."""
-        return self.jobs(rule)["max_rss_mb"].max()
 
 
 class Beyond(Reference):

@@ -90,8 +90,11 @@ def entitle(axes: list[Axes], experiments: list[int], titles: dict[int, str]) ->
 
 
 def legend(figure: Figure, axes: Axes, columns: int) -> None:
-    """The figure's one legend, above the panels, with the labels of one of them."""
-    drawn = figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=columns, markerscale=1.8)
+    """The figure's one legend with the labels of one of the panels: above them, or beside them in no columns."""
+    place: dict[str, Any] = {"loc": "outside upper center", "ncols": columns} if columns else {"loc": "outside right center"}
+    if not columns:
+        figure.set_figwidth(figure.get_figwidth() + 2.2)
+    drawn = figure.legend(*axes.get_legend_handles_labels(), **place, markerscale=1.8)
     for handle in filter(None, drawn.legend_handles):
         handle.set_alpha(1)
 

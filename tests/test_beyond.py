@@ -1,0 +1,68 @@
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+import beyond
+
+from rethinking_backdoors.config import load
+from rethinking_backdoors.errors import InputError
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A run of two attacks (30 and 38 of the configuration) with one baseline, one detector and the yardsticks."""
+    folder = tmp_path / "digits_beyond"
+    rows = ["none", "true", "ss", "margin_sd", "refined"]
+    tables = {
+        "table3": [(e, row, "clean_accuracy", 90.0) for e in (38, 30) for row in rows],
+        "table6": [(e, row, "asr", 40.0 + place) for e in (38, 30) for place, row in enumerate(rows)],
+        "table4": [(30, "refined", "auroc_within_target", 71.0), (30, "refined", "precision_at_p", 5.0)],
+        "defenses": [(30, "ss", "auroc_within_target", 52.0), (30, "ss", "told_poisoned", 100.0)],
+    }
+    (folder / "tables").mkdir(parents=True)
+    for name, lines in tables.items():
+        table = pd.DataFrame(lines, columns=["experiment", "row", "column", "value"]).assign(low=0.0, high=100.0, seeds=2)
+        table.to_csv(folder / f"tables/{name}.csv", index=False)
+    for rule, name, seconds in (
+        ("train", "a", 28.0),
+        ("datamodel", "a", 14.0),
+        ("representations", "a", 14.0),
+        ("baseline", "seed0-ss", 7.0),
+    ):
+        (folder / "benchmarks" / rule).mkdir(parents=True)
+        (folder / f"benchmarks/{rule}/{name}.tsv").write_text(f"s\tcpu_time\n1\t{seconds}\n")
+    (folder / "images").mkdir()
+    (folder / "images/seed0.npz").touch()
+    return tmp_path
+
+
+def test_numbers_are_joined_in_the_order_of_the_configuration(results):
+    beyond.main(results, results)
+    table = pd.read_csv(results / "beyond/table7.csv")
+    assert list(table["attack"].unique()) == ["all_to_all", "bpp"]
+    first = table[(table["attack"] == "all_to_all") & (table["column"] == "asr")]
+    assert list(first["detector"]) == ["none", "true", "ss", "margin_sd", "refined"]
+    assert list(first["value"]) == [40, 41, 42, 43, 44]
+    within = table[table["column"] == "auroc_within_target"].set_index("detector")["value"]
+    assert within.to_dict() == {"ss": 52.0, "refined": 71.0}
+    assert "precision_at_p" not in set(table["column"])
+    assert (results / "beyond/figure12_digits_beyond.png").stat().st_size > 1000
+
+
+def test_what_a_detector_costs_has_all_that_it_needs_in_it(results):
+    beyond.main(results, results)
+    cost = pd.read_csv(results / "beyond/costs.csv").set_index("detector")["cpu_s"]
+    sets = len(load(ROOT / "config/beyond/digits.yaml")["experiments"])
+    assert cost["ss"] == pytest.approx((14 + 7) / sets, abs=0.01)
+    assert cost["refined"] == pytest.approx((28 + 14) / sets, abs=0.01)
+    assert cost["margin_sd"] == pytest.approx(28 / sets, abs=0.01)
+
+
+def test_without_runs_it_says_what_makes_them(tmp_path):
+    with pytest.raises(InputError, match="make beyond makes it"):
+        beyond.main(tmp_path, tmp_path)
