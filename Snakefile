@@ -73,6 +73,8 @@ STUDIES = [name for name in ("control", "lasso", "convergence", "growth", "laws"
 FIRST = first_of(EXPERIMENTS, "dirty_label", "clean_label")
 ON_REQUEST = dict.fromkeys(("attacks", "certificates", "scan", "scan_others"), EXPERIMENTS)
 ON_REQUEST |= dict.fromkeys(("scan_power", "scan_growth"), FIRST) | {"scan_price": ATTACKED}
+LARGEST = first_of(dict(sorted(EXPERIMENTS.items(), key=lambda line: -line[1]["poisoned"])), "dirty_label", "clean_label")
+ON_REQUEST["clients"] = [e for e in EXPERIMENTS if e not in ATTACKED or e in LARGEST]
 ON_REQUEST["scan_trusted"] = [e for e in EXPERIMENTS if e not in ATTACKED]
 TABLES = ["table1", "table2", "table3", "table4", "table6", "defenses"]
 

@@ -113,6 +113,34 @@ rule certificates:
         "../scripts/certificates.py"
 
 
+rule clients:
+    """Clients of a federation as examples: the same datamodels and search find those that poison it."""
+    input:
+        images=rules.images.output.images,
+        poison=rules.poison.output.poison,
+        features=FITTED,
+    output:
+        "results/{dataset}/clients/exp{experiment}-seed{seed}.csv",
+    log:
+        "results/{dataset}/logs/clients/exp{experiment}-seed{seed}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/clients/exp{experiment}-seed{seed}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    params:
+        training=lambda w: training_of(config, int(w.experiment)),
+        features=config.get("features"),
+        attack=lambda w: attack_of(config, int(w.experiment)),
+        detectors=config["detectors"],
+        removed=lambda w: EXPERIMENTS[int(w.experiment)]["removed"],
+    script:
+        "../scripts/clients.py"
+
+
 rule table_on_request:
     """What such jobs found in all seeds, with intervals."""
     input:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = ("claims.csv", "cost.csv", "provenance.json", "summary.md", "verification.csv", "verification.md")
 # Made on request, so a run may lack them: the reference then keeps what it has.
 ON_REQUEST = ("choices", "compute_full", "figure10_full", "released", "control", "lasso", "convergence", "growth", "laws", "scan")
-ON_REQUEST += ("study_", "attacks", "certificates")
+ON_REQUEST += ("study_", "attacks", "certificates", "clients")
 
 
 def check(results: Path, root: Path) -> None:

@@ -1,0 +1,76 @@
+"""Federated averaging (McMahan et al. 2017): clients train on their own data, a server averages their networks.
+
+Many federations, each of some of the clients, are trained together; networks are those of ``mlp``.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from rethinking_backdoors.training.mlp import Models
+
+
+@dataclass(frozen=True)
+class Federation:
+    """
+    Attributes:
+        hidden: units of the networks. rounds: how often the server averages. steps: full-batch gradient steps of a client in a
+            round. rate: their learning rate.
+    """
+
+    hidden: int = 32
+    rounds: int = 40
+    steps: int = 5
+    rate: float = 0.5
+
+
+def train(
+    inputs: torch.Tensor,
+    labels: torch.Tensor,
+    clients: np.ndarray,
+    taking: np.ndarray,
+    streams: list[np.random.Generator],
+    recipe: Federation,
+) -> tuple[Models, torch.Tensor]:
+    """Trains one network a federation.
+
+    Args:
+        inputs: (n, d) float32. labels: (n,) int64. clients: (C, s) int64, the examples of each client.
+        taking: (B, K) int64, the clients that take part in each federation, in all of its rounds.
+        streams: one generator a federation, for its first network.
+
+    Returns:
+        The B networks, and (B, K, weights) float32: what each client moved the network by, mean over rounds.
+    """
+    classes, (count, size) = int(labels.max()) + 1, (len(taking), clients.shape[1])
+    shape = (recipe.hidden, inputs.shape[1]), (classes, recipe.hidden)
+    first, second = (_drawn(streams, part, scale) for part, scale in zip(shape, (2, 1), strict=True))
+    chosen = torch.from_numpy(clients[taking].reshape(-1, size))
+    x = inputs[chosen]
+    y = torch.nn.functional.one_hot(labels[chosen], classes).to(inputs.dtype).mT
+    moved = torch.zeros(count, taking.shape[1], sum(math.prod(part) for part in shape))
+    for _ in range(recipe.rounds):
+        local = [weights.repeat_interleave(taking.shape[1], 0) for weights in (first, second)]
+        for _ in range(recipe.steps):
+            _step(*local, x, y, recipe.rate / size)
+        apart = [weights.view(count, -1, *weights.shape[1:]) for weights in local]
+        changes = [new - old[:, None] for new, old in zip(apart, (first, second), strict=True)]
+        moved += torch.cat([change.flatten(2) for change in changes], dim=2) / recipe.rounds
+        first, second = (weights.mean(1) for weights in apart)
+    return Models(first, second), moved
+
+
+def _step(first: torch.Tensor, second: torch.Tensor, x: torch.Tensor, y: torch.Tensor, rate: float) -> None:
+    """A gradient step of every client's network, in place; ``rate`` is that of the sum of losses."""
+    hidden = torch.bmm(first, x.mT).relu_()
+    error = torch.bmm(second, hidden).softmax(1) - y
+    back = torch.bmm(second.mT, error) * (hidden > 0)
+    second.baddbmm_(error, hidden.mT, alpha=-rate)
+    first.baddbmm_(back, x, alpha=-rate)
+
+
+def _drawn(streams: list[np.random.Generator], shape: tuple[int, int], scale: float) -> torch.Tensor:
+    values = np.stack([rng.standard_normal(shape, dtype=np.float32) for rng in streams])
+    return torch.from_numpy(values * np.float32(math.sqrt(scale / shape[1])))
