@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from references import ROOT, Reference, read
 
-from rethinking_backdoors.config import load
+from rethinking_backdoors.config import describe, load
 from rethinking_backdoors.reporting.findings import STOPPED
 
 # Of attacks that do not give the target class's label.
@@ -23,7 +23,8 @@ class Large(Reference):
     def __init__(self, dataset: str):
         super().__init__(dataset)
         experiments = load(ROOT / f"config/{dataset}.yaml")["experiments"]
-        self.names, self.poisoned = NAMES, {line["experiment"]: line["poisoned"] for line in experiments}
+        self.names = {line["experiment"]: describe(line) for line in experiments}
+        self.poisoned = {line["experiment"]: line["poisoned"] for line in experiments}
 
     def attack(self, experiment: int, column: str, row: str = "none") -> str:
         return f"{self.value('attacks', experiment=experiment, column=column, row=row):.1f}"
@@ -39,6 +40,15 @@ class Large(Reference):
         table = table[table["row"].str.startswith(("scan", "nobody"))]
         wide = table.pivot_table("value", "experiment", "column").reset_index()
         return list(wide.itertuples())
+
+    @property
+    def scanned(self) -> list[int]:
+        return [line.experiment for line in self.scans if line.experiment]
+
+    def answered(self, answer: str) -> list[int]:
+        """The attacked experiments in which the scan said ``alarm``, ``look`` or ``nothing``."""
+        said = {line.experiment: "alarm" if line.alarm else "look" if line.look else "nothing" for line in self.scans}
+        return [experiment for experiment, given in said.items() if experiment and given == answer]
 
     @property
     def grown(self) -> list[int]:
@@ -93,6 +103,7 @@ class Whole(Large):
 
     def __init__(self):
         super().__init__("cifar10_cpu")
+        self.names = NAMES
         self.numbers = read(ROOT / "results/reference/cifar10/verification.csv")
         self.counts = self.numbers["verdict"].value_counts()
 
@@ -124,9 +135,6 @@ class Beyond(Reference):
     def __init__(self):
         super().__init__("digits_beyond")
         self.lines = {line["experiment"]: line for line in load(ROOT / "config/beyond/digits.yaml")["experiments"]}
-
-    def seeds_of(self, name: str) -> int:
-        return len(str(self.table(name)["seeds"].iloc[0]).split())
 
     @property
     def number(self) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 import pandas as pd
-from more_references import Beyond, Whole
+from more_references import Beyond, Large, Whole
 from printed import cell, counted, printed
 from references import ROOT, Reference, read, replicated
 
@@ -62,7 +62,14 @@ def pages() -> dict[Path, str]:
     )
     environment.filters |= {"span": span, "grid": grid, "series": listed, "r": lambda value, digits=0: f"{value:.{digits}f}"}
     names = {"digits": Reference("digits"), "mini": Reference("cifar10_mini"), "replicated": replicated, "scanned": scanned}
-    names |= {"trusted_cell": trusted_cell, "sure": sure, "whole": Whole(), "beyond": Beyond(), "printed": printed}
+    names |= {
+        "trusted_cell": trusted_cell,
+        "sure": sure,
+        "whole": Whole(),
+        "fashion": Large("fashion_mnist"),
+        "beyond": Beyond(),
+        "printed": printed,
+    }
     names |= {"cell": cell, "counted": counted}
     names["others"] = list(read(ROOT / "results/reference/scan/others.csv").itertuples())
     names["trusted_sets"] = list(names["digits"].table("scan_trusted")["set"].unique())

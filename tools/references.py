@@ -10,6 +10,7 @@ import pandas as pd
 
 from rethinking_backdoors.reporting.findings import STOPPED
 from rethinking_backdoors.reporting.verification.scorecard import scorecard
+from rethinking_backdoors.reporting.words import series
 
 ROOT = Path(__file__).parents[1]
 # What a block shows: a section of a configuration's summary.
@@ -115,6 +116,18 @@ class Reference:
         """The experiments whose attack succeeds on at most 10 % after a defense, on average."""
         values = self.values("table6", row, "asr")
         return list(values.index[values <= STOPPED])
+
+    def seeds_of(self, name: str) -> int:
+        return len(str(self.table(name)["seeds"].iloc[0]).split())
+
+    @property
+    def federated(self) -> list[int]:
+        """The experiments in which clients of a federation poison."""
+        return sorted(set(self.table("clients")["experiment"]) - {0})
+
+    def clients_crossed(self, detector: str, judged: str) -> str:
+        """AUROC of the poisoning clients in each of these, judged on other federations: "99 and 98"."""
+        return series([f"{self.value('clients', experiment=e, detector=detector, judged=judged):.0f}" for e in self.federated])
 
     @property
     def number_of_seeds(self) -> int:

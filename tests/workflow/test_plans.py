@@ -207,6 +207,12 @@ def test_a_scan_is_planned_for_every_set_and_nothing_else_is_made_for_it(tmp_pat
     assert set(jobs) == {"images", "adversary", "poison", "scan", "scan_table"}
 
 
+def test_clients_are_planned_for_the_largest_plain_attack_of_either_kind_and_where_nobody_attacks(tmp_path):
+    jobs = planned(tmp_path, "results/digits/tables/clients.csv", config=ROOT / "config/digits.yaml")
+    assert jobs == {"images": 3, "poison": 9, "clients": 9, "table_on_request": 1}
+    assert planned(tmp_path, "results/digits/clients/exp2-seed0.csv", config=ROOT / "config/digits.yaml")["clients"] == 1
+
+
 def test_an_experiment_that_is_not_configured_is_no_file_that_can_be_made(tmp_path):
     code, text = snakemake(tmp_path, RESULTS / "exp1/seed0/poison.npz", "--dry-run")
     assert code != 0

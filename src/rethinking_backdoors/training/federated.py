@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from rethinking_backdoors.training.mlp import Models
+from rethinking_backdoors.training.mlp import Models, normal
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def train(
     """
     classes, (count, size) = int(labels.max()) + 1, (len(taking), clients.shape[1])
     shape = (recipe.hidden, inputs.shape[1]), (classes, recipe.hidden)
-    first, second = (_drawn(streams, part, scale) for part, scale in zip(shape, (2, 1), strict=True))
+    first, second = (normal(streams, part, math.sqrt(scale / part[1])) for part, scale in zip(shape, (2, 1), strict=True))
     chosen = torch.from_numpy(clients[taking].reshape(-1, size))
     x = inputs[chosen]
     y = torch.nn.functional.one_hot(labels[chosen], classes).to(inputs.dtype).mT
@@ -69,8 +69,3 @@ def _step(first: torch.Tensor, second: torch.Tensor, x: torch.Tensor, y: torch.T
     back = torch.bmm(second.mT, error) * (hidden > 0)
     second.baddbmm_(error, hidden.mT, alpha=-rate)
     first.baddbmm_(back, x, alpha=-rate)
-
-
-def _drawn(streams: list[np.random.Generator], shape: tuple[int, int], scale: float) -> torch.Tensor:
-    values = np.stack([rng.standard_normal(shape, dtype=np.float32) for rng in streams])
-    return torch.from_numpy(values * np.float32(math.sqrt(scale / shape[1])))

@@ -123,8 +123,8 @@ def train(
     device, size = inputs.device, min(recipe.batch_size, subsets.shape[1])
     classes = int(labels.max()) + 1
     if start is None:
-        first = _normal(streams, (recipe.hidden, inputs.shape[1]), math.sqrt(2 / inputs.shape[1])).to(inputs)
-        second = _normal(streams, (classes, recipe.hidden), math.sqrt(1 / recipe.hidden)).to(inputs)
+        first = normal(streams, (recipe.hidden, inputs.shape[1]), math.sqrt(2 / inputs.shape[1])).to(inputs)
+        second = normal(streams, (classes, recipe.hidden), math.sqrt(1 / recipe.hidden)).to(inputs)
     else:
         first, second = start.first.clone(), start.second.clone()
     drawn = batches(subsets, streams, epochs or recipe.epochs, size).to(device)
@@ -147,6 +147,6 @@ def train(
     return Models(first, second)
 
 
-def _normal(streams: list[np.random.Generator], shape: tuple[int, int], scale: float) -> torch.Tensor:
+def normal(streams: list[np.random.Generator], shape: tuple[int, int], scale: float) -> torch.Tensor:
     """(B, *shape) float32, model b's part from its own stream."""
     return torch.from_numpy(np.stack([rng.standard_normal(shape, dtype=np.float32) for rng in streams]) * np.float32(scale))
