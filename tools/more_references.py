@@ -13,8 +13,11 @@ from rethinking_backdoors.reporting.findings import STOPPED
 LABELS = dict.fromkeys(("clean_label", "clean_label_adversarial", "sig"), "kept")
 LABELS |= {"all_to_all": "the next", "untargeted": "any wrong"}
 CHANGES = (1, 2, 5, 10, 20, 50)
-NAMES = {1: "dirty label, one pixel, 1.5 %", 2: "the same, 5 %", 3: "dirty label, three pixels, 1.5 %", 4: "the same, 5 %"}
-NAMES |= {5: "adversarial clean label, 1.5 %", 6: "the same, 5 %", 7: "clean label, 5 %", 8: "clean label, 10 %"}
+_DIRTY, _CLEAN = "dirty label, {}", "clean label, {} %"
+NAMES = {1: _DIRTY.format("one pixel, 1.5 %"), 2: _DIRTY.format("one pixel, 5 %")}
+NAMES |= {3: _DIRTY.format("three pixels, 1.5 %"), 4: _DIRTY.format("three pixels, 5 %")}
+NAMES |= {5: "adversarial " + _CLEAN.format("1.5"), 6: "adversarial " + _CLEAN.format("5")}
+NAMES |= {7: _CLEAN.format("5"), 8: _CLEAN.format("10")}
 
 
 class Large(Reference):

@@ -12,7 +12,7 @@ from rethinking_backdoors.errors import InputError
 
 # The configurations that come with the package.
 PACKAGED = Path(__file__).parents[1] / "configurations"
-NAMES = ("digits", "cifar10_mini", "cifar10_cpu", "cifar10", "image_folder")
+NAMES = ("digits", "cifar10_mini", "cifar10_cpu", "cifar10", "fashion_mnist", "image_folder")
 
 
 class _Loader(yaml.SafeLoader):
