@@ -19,10 +19,15 @@ def results(tmp_path):
     folder = tmp_path / "digits_beyond"
     rows = ["none", "true", "ss", "margin_sd", "refined"]
     tables = {
+        "table2": [(30, "oracle", "auroc", 98.0), (38, "oracle", "auroc", 99.0)],
         "table3": [(e, row, "clean_accuracy", 90.0) for e in (38, 30) for row in rows],
         "table6": [(e, row, "asr", 40.0 + place) for e in (38, 30) for place, row in enumerate(rows)],
         "table4": [(30, "refined", "auroc_within_target", 71.0), (30, "refined", "precision_at_p", 5.0)],
-        "defenses": [(30, "ss", "auroc_within_target", 52.0), (30, "ss", "told_poisoned", 100.0)],
+        "defenses": [
+            (30, "ss", "auroc_within_target", 52.0),
+            (30, "refined", "auroc_within_target", 71.0),
+            (30, "ss", "told_poisoned", 100.0),
+        ],
     }
     (folder / "tables").mkdir(parents=True)
     for name, lines in tables.items():
@@ -50,6 +55,7 @@ def test_numbers_are_joined_in_the_order_of_the_configuration(results):
     assert list(first["value"]) == [40, 41, 42, 43, 44]
     within = table[table["column"] == "auroc_within_target"].set_index("detector")["value"]
     assert within.to_dict() == {"ss": 52.0, "refined": 71.0}
+    assert list(table[table["detector"] == "oracle"]["value"]) == [98, 99]
     assert "precision_at_p" not in set(table["column"])
     assert (results / "beyond/figure12_digits_beyond.png").stat().st_size > 1000
 

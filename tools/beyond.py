@@ -22,9 +22,10 @@ from rethinking_backdoors.reporting.figures import style
 CONFIGURATIONS = Path(__file__).parents[1] / "config/beyond"
 # Of each table the columns that table 7 takes.
 TAKEN = {
+    "table2": ["auroc"],  # of the strength estimate with the true indicator: row "oracle"
     "table3": ["clean_accuracy"],
     "table6": ["asr"],
-    "table4": ["auroc_within_target", "crossfit_auroc_within_target"],
+    "table4": ["crossfit_auroc_within_target"],
     "defenses": ["auroc_within_target", "poison_left", "clean_removed", "told_target_class", "told_poisoned"],
 }
 # The rules whose work a detector is, beside what it does itself.
@@ -34,7 +35,7 @@ ONE = ("representations",)
 
 def table7(folder: Path, config: dict[str, Any]) -> pd.DataFrame:
     """A line a number: ``dataset``, ``experiment``, ``attack``, ``detector`` and, as in the tables, ``column`` to ``seeds``."""
-    names = {line["experiment"]: line["attack"] for line in config["experiments"]}
+    names = {line["experiment"]: line["attack"].replace("none", "no attack") for line in config["experiments"]}
     parts = []
     for name, columns in TAKEN.items():
         table = pd.read_csv(folder / f"tables/{name}.csv")
@@ -43,7 +44,7 @@ def table7(folder: Path, config: dict[str, Any]) -> pd.DataFrame:
     made = made[made["experiment"].isin(names)]
     made.insert(0, "dataset", config["dataset"])
     made.insert(2, "attack", made["experiment"].map(names))
-    order = list(names), list(dict.fromkeys(pd.read_csv(folder / "tables/table6.csv")["row"]))
+    order = list(names), [*dict.fromkeys(pd.read_csv(folder / "tables/table6.csv")["row"]), "oracle"]
     ranks = (made["experiment"].map(order[0].index), made["detector"].map(order[1].index))
     return made.assign(a=ranks[0], b=ranks[1]).sort_values(["a", "b"], kind="stable").drop(columns=["a", "b"])
 

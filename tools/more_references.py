@@ -1,18 +1,12 @@
-"""References with tables of their own: whole data sets, and attacks beyond the paper's."""
+"""References with tables of their own: whole data sets."""
 
-from functools import partial
 from typing import Any
 
 import pandas as pd
 from references import ROOT, Reference, read
 
 from rethinking_backdoors.config import describe, load
-from rethinking_backdoors.reporting.findings import STOPPED
 
-# Of attacks that do not give the target class's label.
-LABELS = dict.fromkeys(("clean_label", "clean_label_adversarial", "sig"), "kept")
-LABELS |= {"all_to_all": "the next", "untargeted": "any wrong"}
-CHANGES = (1, 2, 5, 10, 20, 50)
 _DIRTY, _CLEAN = "dirty label, {}", "clean label, {} %"
 NAMES = {1: _DIRTY.format("one pixel, 1.5 %"), 2: _DIRTY.format("one pixel, 5 %")}
 NAMES |= {3: _DIRTY.format("three pixels, 1.5 %"), 4: _DIRTY.format("three pixels, 5 %")}
@@ -130,59 +124,3 @@ class Whole(Large):
 
     def paper(self, where: str, experiment: int, column: str) -> str:
         return f"{self.number(where, experiment, column).published:.1f}"
-
-
-class Beyond(Reference):
-    """Attacks beyond the paper's on digits."""
-
-    def __init__(self):
-        super().__init__("digits_beyond")
-        self.lines = {line["experiment"]: line for line in load(ROOT / "config/beyond/digits.yaml")["experiments"]}
-
-    @property
-    def number(self) -> int:
-        return len(self.lines) - 1
-
-    @property
-    def quiet(self) -> str:
-        return f"{self.value('attacks', experiment=0, column='asr', row='none'):.1f}"
-
-    @property
-    def attacks(self) -> list[dict[str, Any]]:
-        made = []
-        for number, line in self.lines.items():
-            if number:
-                cell = partial(self.value, "attacks", experiment=number, row="none")
-                quiet = partial(self.value, "attacks", experiment=number, row="unpoisoned")
-                row = {"name": line["attack"], "poisoned": line["poisoned"], "label": LABELS.get(line["attack"], "changed")}
-                row |= {"asr": self.between("attacks", experiment=number, column="asr", row="none"), "l2": cell(column="l2")}
-                row |= {"quiet": quiet(column="asr"), "recognised": quiet(column="poisoned_accuracy")}
-                made.append(row | {"clean": f"{cell(column='clean_accuracy'):.1f}", "changed": cell(column="changed")})
-        return made
-
-    @property
-    def certified(self) -> list[dict[str, Any]]:
-        """A line a size of subsets, means over attacks that succeed on half of the images or more."""
-        working = [n for n in self.lines if n and self.value("attacks", experiment=n, column="asr", row="none") >= 50]
-        table = self.table("certificates")
-        made = []
-        for size, part in table.groupby("size"):
-            success = part[(part["column"] == "asr") & part["experiment"].isin(working)].set_index("experiment")["value"]
-            mean = part[part["experiment"].isin(working)].groupby(["column", "against"])["value"].mean()
-            against = [f"{mean['certified_accuracy', str(changes)]:.0f}" for changes in CHANGES]
-            row = {"size": size, "clean": mean["clean_accuracy", "the attack"], "against": against, "asr": success.mean()}
-            others = [f"{self.lines[n]['attack']} {value:.0f}" for n, value in success.items() if value > STOPPED]
-            row |= {"worst_asr": success.max(), "worst": self.lines[success.idxmax()]["attack"], "working": len(success)}
-            made.append(row | {"stopped": len(success) - len(others), "others": others})
-        return made
-
-    @property
-    def seconds(self) -> float:
-        """Of processor time, for all votes on one set."""
-        lines = read(self.place / "cost.csv")
-        return lines.loc[lines["rule"] == "certificates", "cpu_s"].mean()
-
-    @property
-    def lost(self) -> float:
-        """Points of accuracy between the largest and the smallest subsets."""
-        return self.certified[-1]["clean"] - self.certified[0]["clean"]

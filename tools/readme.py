@@ -10,7 +10,8 @@ from typing import Any
 
 import jinja2
 import pandas as pd
-from more_references import Beyond, Large, Whole
+from beyond_reference import Beyond
+from more_references import Large, Whole
 from printed import cell, counted, printed
 from references import ROOT, Reference, read, replicated
 

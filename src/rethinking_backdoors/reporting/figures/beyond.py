@@ -30,7 +30,7 @@ def detectors(table: pd.DataFrame) -> Figure:
         look = {"cmap": colors, "annot": True, "fmt": ".0f", "linewidths": 1, "cbar": False, "annot_kws": {"fontsize": 6.5}}
         seaborn.heatmap(shown, ax=axes, vmin=low, vmax=100, **look)
         axes.set(xlabel="", ylabel="")
-        axes.set_title(title, pad=30)
+        axes.set_title(title)
         axes.tick_params(axis="y", length=0, labelrotation=0)
         axes.tick_params(axis="x", length=0, labelrotation=30)
         axes.xaxis.tick_top()
