@@ -42,6 +42,10 @@ class Large(Reference):
     def scanned(self) -> list[int]:
         return [line.experiment for line in self.scans if line.experiment]
 
+    @property
+    def unscanned(self) -> list[int]:
+        return [experiment for experiment in self.attacked if experiment not in self.scanned]
+
     def answered(self, answer: str) -> list[int]:
         """The attacked experiments in which the scan said ``alarm``, ``look`` or ``nothing``."""
         said = {line.experiment: "alarm" if line.alarm else "look" if line.look else "nothing" for line in self.scans}
