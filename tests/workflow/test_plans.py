@@ -191,7 +191,9 @@ def test_scripts_fit_on_the_configured_device(tmp_path, name, monkeypatch):
     write_npz(tmp_path / "poison.npz", index=np.arange(3))
     job = SimpleNamespace(
         input=SimpleNamespace(margins=[tmp_path / "0.npy"], poison=tmp_path / "poison.npz"),
-        params=SimpleNamespace(estimator="difference", device="cuda:1", detectors={"paper": {}}, permutations=1),
+        params=SimpleNamespace(
+            estimator="difference", device="cuda:1", storage="float32", detectors={"paper": {}}, permutations=1
+        ),
         wildcards=SimpleNamespace(dataset="x", experiment="1", seed="0", alpha="50"),
         resources=SimpleNamespace(mem_mb=100),
         log=[tmp_path / "log"],
@@ -204,7 +206,7 @@ def test_scripts_fit_on_the_configured_device(tmp_path, name, monkeypatch):
 
 def test_a_scan_is_planned_for_every_set_and_nothing_else_is_made_for_it(tmp_path):
     jobs = planned(tmp_path, RESULTS / "tables/scan.csv")
-    assert set(jobs) == {"images", "adversary", "poison", "scan", "scan_table"}
+    assert set(jobs) == {"images", "adversary", "poison", "scan", "table_on_request"}
 
 
 def test_clients_are_planned_for_the_largest_plain_attack_of_either_kind_and_where_nobody_attacks(tmp_path):
