@@ -45,7 +45,7 @@ scan-study: .venv/.ready
 
 # Other attacks, other detectors, and votes (docs/beyond.md): resumable.
 beyond: .venv/.ready
-	@echo "About 16 minutes of processor time a seed (five seeds; estimated from a part). Stopped, the same command goes on."
+	@echo "About 12 minutes of processor time a seed, an hour in all. Stopped, the same command goes on."
 	$(SCANS) --configfile config/beyond/digits.yaml
 	$(SCANS) --configfile config/beyond/digits.yaml -- $(call tables,digits_beyond,attacks certificates)
 	$(BIN)/python tools/beyond.py
