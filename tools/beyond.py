@@ -2,16 +2,15 @@
 
 Reads the runs of the configurations of config/beyond under the first folder. Writes under the second one beyond/table7.csv
 (attack x detector: success and accuracy after removal, poison left, AUROC within the label, what it was told), beyond/costs.csv
-(seconds of a processor that a detector takes for one set, with what it trains), beyond/table9.csv (certificates), and figure 12
+(seconds of a processor that a detector takes for one set), beyond/table9.csv (certificates), and figure 12
 of each data set. `make beyond` makes the runs first.
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from scan_study import pictures
+from scan_study import pictures, start
 
 from rethinking_backdoors.config import load
 from rethinking_backdoors.errors import InputError
@@ -44,13 +43,13 @@ def table7(folder: Path, config: dict[str, Any]) -> pd.DataFrame:
     made = made[made["experiment"].isin(names)]
     made.insert(0, "dataset", config["dataset"])
     made.insert(2, "attack", made["experiment"].map(names))
-    order = list(names), [*dict.fromkeys(pd.read_csv(folder / "tables/table6.csv")["row"]), "oracle"]
-    ranks = (made["experiment"].map(order[0].index), made["detector"].map(order[1].index))
-    return made.assign(a=ranks[0], b=ranks[1]).sort_values(["a", "b"], kind="stable").drop(columns=["a", "b"])
+    rows = [*dict.fromkeys(pd.read_csv(folder / "tables/table6.csv")["row"]), "oracle"]
+    place = {name: number for number, name in enumerate([*names, *rows])}
+    return made.sort_values(["experiment", "detector"], key=lambda column: column.map(place), kind="stable")
 
 
 def costs(folder: Path, config: dict[str, Any]) -> pd.DataFrame:
-    """``dataset``, ``detector``, ``networks`` that are trained for it, ``cpu_s`` of one set, everything it needs included."""
+    """``dataset``, ``detector``, ``cpu_s`` of one set, everything that the detector needs included."""
     sets = len(config["experiments"]) * len(list((folder / "images").glob("seed*.npz")))
 
     def seconds(rule: str, name: str = "*") -> float:
@@ -58,11 +57,10 @@ def costs(folder: Path, config: dict[str, Any]) -> pd.DataFrame:
         return sum(pd.read_csv(path, sep="\t")["cpu_time"].iloc[0] for path in files) / sets
 
     shared = {"many": sum(map(seconds, MANY)), "one": sum(map(seconds, ONE))}
-    lines = [("margin_sd", config["models"]["count"], seconds("train") + seconds("yardsticks"))]
-    for name in config["detectors"]:
-        lines.append((name, config["models"]["count"], shared["many"] + seconds("detect", f"*-{name}")))
-    lines += [(name, "", shared["one"] + seconds("baseline", f"*-{name}")) for name in config["defenses"]]
-    return pd.DataFrame(lines, columns=["detector", "networks", "cpu_s"]).round(2).assign(dataset=config["dataset"])
+    lines = [("margin_sd", seconds("train") + seconds("yardsticks"))]
+    lines += [(name, shared["many"] + seconds("detect", f"*-{name}")) for name in config["detectors"]]
+    lines += [(name, shared["one"] + seconds("baseline", f"*-{name}")) for name in config["defenses"]]
+    return pd.DataFrame(lines, columns=["detector", "cpu_s"]).round(2).assign(dataset=config["dataset"])
 
 
 def main(folder: Path, target: Path) -> None:
@@ -86,8 +84,4 @@ def main(folder: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(*(Path(sys.argv[at] if len(sys.argv) > at else "results") for at in (1, 2)))
-    except InputError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
+    start(main)

@@ -94,6 +94,10 @@ class Large(Reference):
         """Of processor time, mean over experiments."""
         return self.jobs(rule).groupby("experiment")["cpu_s"].sum().mean() / 60
 
+    def longest(self, rule: str) -> float:
+        """Minutes of processor time of the experiment that took most."""
+        return self.jobs(rule).groupby("experiment")["cpu_s"].sum().max() / 60
+
     def memory(self, rule: str) -> float:
         """MB of the largest job."""
         return self.jobs(rule)["max_rss_mb"].max()

@@ -63,15 +63,8 @@ def pages() -> dict[Path, str]:
     )
     environment.filters |= {"span": span, "grid": grid, "series": listed, "r": lambda value, digits=0: f"{value:.{digits}f}"}
     names = {"digits": Reference("digits"), "mini": Reference("cifar10_mini"), "replicated": replicated, "scanned": scanned}
-    names |= {
-        "trusted_cell": trusted_cell,
-        "sure": sure,
-        "whole": Whole(),
-        "fashion": Large("fashion_mnist"),
-        "beyond": Beyond(),
-        "printed": printed,
-    }
-    names |= {"cell": cell, "counted": counted}
+    names |= {"trusted_cell": trusted_cell, "sure": sure, "printed": printed, "cell": cell, "counted": counted}
+    names |= {"whole": Whole(), "fashion": Large("fashion_mnist"), "beyond": Beyond()}
     names["others"] = list(read(ROOT / "results/reference/scan/others.csv").itertuples())
     names["trusted_sets"] = list(names["digits"].table("scan_trusted")["set"].unique())
     names["scanned_data"] = [x for x in read(ROOT / "results/reference/scan/summary.csv")["dataset"].unique() if x != "all"]

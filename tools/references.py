@@ -70,10 +70,10 @@ class Reference:
         varied = ["self_influence", "starts", "kept", "steps", "weight_exponent"]
         return self.table("choices", column="auroc").groupby(varied)["value"].mean().max()
 
-    def estimated(self, estimators: list[str], column: str = "auroc") -> pd.DataFrame:
-        """Detection on real masks with some estimators (``compute_full.csv``): a line an experiment and estimator, a column a
+    def estimated(self, estimators: list[str]) -> pd.DataFrame:
+        """AUROC on real masks with some estimators (``compute_full.csv``): a line an experiment and estimator, a column a
         number of models."""
-        table = self.table("compute_full", masks="real", column=column)
+        table = self.table("compute_full", masks="real", column="auroc")
         table = table[table["estimator"].isin(estimators)]
         return table.pivot(index=["experiment", "estimator"], columns="models", values="value")
 

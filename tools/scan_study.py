@@ -6,6 +6,7 @@ detectors flag on the same sets), every table scan*.csv but those of single seed
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -105,9 +106,14 @@ def main(folder: Path, target: Path) -> None:
     tables(folder, target)
 
 
-if __name__ == "__main__":
+def start(work: Callable[[Path, Path], None]) -> None:
+    """Runs it on the two folders of the command line; bad input ends in one sentence and exit code 2."""
     try:
-        main(*(Path(sys.argv[at] if len(sys.argv) > at else "results") for at in (1, 2)))
+        work(*(Path(sys.argv[at] if len(sys.argv) > at else "results") for at in (1, 2)))
     except InputError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+
+
+if __name__ == "__main__":
+    start(main)

@@ -23,6 +23,9 @@ def test_poison_lies_with_few_clients_and_every_image_with_one():
     assert not counts[~bad].any()
     none, nobody = federating.shared_out(np.zeros(1500, dtype=bool), np.random.default_rng(0))
     assert (len(np.unique(none)), nobody.any()) == (1500, False)
+    for poisoned in (np.zeros(99, dtype=bool), np.ones(1500, dtype=bool)):
+        with pytest.raises(InputError, match="100 clients need as many images, at most 60% of them poisoned"):
+            federating.shared_out(poisoned, np.random.default_rng(0))
 
 
 @pytest.fixture

@@ -49,23 +49,29 @@ class World:
         for start in range(0, FEDERATIONS, AT_ONCE):
             block = range(start, min(start + AT_ONCE, FEDERATIONS))
             taking = np.stack([subset(self.root, 0.5, index, CLIENTS) for index in block])
-            models, _ = self._train(taking, [generator(self.root, "federation", index) for index in block])
+            models = self._train(taking, [generator(self.root, "federation", index) for index in block])
             made.append(models.margins(self.inputs, self.labels).numpy()[:, self.clients].mean(2))
         return np.concatenate(made).astype(np.float16)
 
-    def whole(self, kept: np.ndarray, count: int) -> tuple[Models, torch.Tensor]:
-        """So many networks of all kept clients together, and what these moved them by."""
+    def whole(self, kept: np.ndarray, count: int, moved: torch.Tensor | None = None) -> Models:
+        """So many networks of all kept clients together; ``moved``: see ``federated.train``."""
         streams = [generator(self.root, "federation", "whole", index) for index in range(count)]
-        return self._train(np.tile(kept, (count, 1)), streams)
+        return self._train(np.tile(kept, (count, 1)), streams, moved)
 
-    def _train(self, taking: np.ndarray, streams: list[np.random.Generator]) -> tuple[Models, torch.Tensor]:
-        return train(self.inputs, self.labels, self.clients, taking, streams, self.recipe)
+    def _train(self, taking: np.ndarray, streams: list[np.random.Generator], moved: torch.Tensor | None = None) -> Models:
+        return train(self.inputs, self.labels, self.clients, taking, streams, self.recipe, moved)
 
 
 def shared_out(poisoned: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Images of the clients (C, s) int64, at random but all poison with few of them, and which these are (C,) bool."""
+    """Images of the clients (C, s) int64, at random but all poison with few of them, and which these are (C,) bool.
+
+    Raises:
+        InputError: there are fewer images than clients, or more poison than they can hold.
+    """
     size = len(poisoned) // CLIENTS
     each = max(1, int(POISONED * size))
+    if not size or poisoned.sum() > each * CLIENTS:
+        raise InputError(f"{CLIENTS} clients need as many images, at most {POISONED:.0%} of them poisoned.")
     poison, clean = (rng.permutation(np.flatnonzero(poisoned == kind)) for kind in (True, False))
     counts = np.zeros(CLIENTS, dtype=np.int64)
     bad = -(-len(poison) // each)
@@ -111,10 +117,12 @@ def found_clients(
     shown = prepare(test[0]), prepare(test[1]), test[2]
     drawn, margins = masks(root, 0.5, range(FEDERATIONS), CLIENTS), world.margins()
     everyone = np.arange(CLIENTS)
-    moved = world.whole(everyone, 1)[1][0]
+    classes = int(images[1].max()) + 1
+    moved = torch.zeros(1, CLIENTS, recipe.hidden * (world.inputs.shape[1] + classes))
+    world.whole(everyone, 1, moved)
     settings = {name: given | {"sizes": SIZES[name]} for name, given in detectors.items() if name in SIZES}
-    scores = {"margin_sd": moments(Margins([margins]))[1], "spectral": spectral(moved.numpy(), "paper")}
-    scores["length"] = moved.norm(dim=1).numpy()
+    scores = {"margin_sd": moments(Margins([margins]))[1], "spectral": spectral(moved[0].numpy(), "paper")}
+    scores["length"] = moved[0].norm(dim=1).numpy()
     scores |= {name: detect(difference_in_means(drawn, margins), line, root)["score"] for name, line in settings.items()}
     count = round(removed * CLIENTS)
     removals = {"none": everyone[:0], "random": generator(root, "removed at random").permutation(CLIENTS)[:count]}
@@ -123,7 +131,7 @@ def found_clients(
         row: Row = {"detector": name, "judged": "same models", "poison_left": int(bad.sum() - bad[gone].sum())}
         if name in scores and bad.any():
             row["auroc"] = auroc(scores[name], bad)
-        yield row | _outcome(world.whole(np.setdiff1d(everyone, gone), DEPLOYED)[0], shown, attack)
+        yield row | _outcome(world.whole(np.setdiff1d(everyone, gone), DEPLOYED), shown, attack)
     if bad.any():
         yield from _crossed(drawn, margins, settings, bad, root)
 

@@ -33,33 +33,35 @@ def train(
     taking: np.ndarray,
     streams: list[np.random.Generator],
     recipe: Federation,
-) -> tuple[Models, torch.Tensor]:
+    moved: torch.Tensor | None = None,
+) -> Models:
     """Trains one network a federation.
 
     Args:
         inputs: (n, d) float32. labels: (n,) int64. clients: (C, s) int64, the examples of each client.
         taking: (B, K) int64, the clients that take part in each federation, in all of its rounds.
         streams: one generator a federation, for its first network.
+        moved: (B, K, weights) of zeros; what each client moves the network by, mean over rounds, is added to it.
 
     Returns:
-        The B networks, and (B, K, weights) float32: what each client moved the network by, mean over rounds.
+        The B networks.
     """
     classes, (count, size) = int(labels.max()) + 1, (len(taking), clients.shape[1])
-    shape = (recipe.hidden, inputs.shape[1]), (classes, recipe.hidden)
-    first, second = (normal(streams, part, math.sqrt(scale / part[1])) for part, scale in zip(shape, (2, 1), strict=True))
+    shapes = (recipe.hidden, inputs.shape[1]), (classes, recipe.hidden)
+    first, second = (normal(streams, shape, math.sqrt(scale / shape[1])) for shape, scale in zip(shapes, (2, 1), strict=True))
     chosen = torch.from_numpy(clients[taking].reshape(-1, size))
     x = inputs[chosen]
     y = torch.nn.functional.one_hot(labels[chosen], classes).to(inputs.dtype).mT
-    moved = torch.zeros(count, taking.shape[1], sum(math.prod(part) for part in shape))
     for _ in range(recipe.rounds):
         local = [weights.repeat_interleave(taking.shape[1], 0) for weights in (first, second)]
         for _ in range(recipe.steps):
             _step(*local, x, y, recipe.rate / size)
         apart = [weights.view(count, -1, *weights.shape[1:]) for weights in local]
-        changes = [new - old[:, None] for new, old in zip(apart, (first, second), strict=True)]
-        moved += torch.cat([change.flatten(2) for change in changes], dim=2) / recipe.rounds
+        if moved is not None:
+            changes = [new - old[:, None] for new, old in zip(apart, (first, second), strict=True)]
+            moved += torch.cat([change.flatten(2) for change in changes], dim=2) / recipe.rounds
         first, second = (weights.mean(1) for weights in apart)
-    return Models(first, second), moved
+    return Models(first, second)
 
 
 def _step(first: torch.Tensor, second: torch.Tensor, x: torch.Tensor, y: torch.Tensor, rate: float) -> None:
