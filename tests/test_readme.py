@@ -11,7 +11,10 @@ def test_pages_are_what_their_templates_make_of_the_committed_tables(monkeypatch
     import readme
 
     pages = readme.pages()
-    assert {"README.md", "findings.md", "replicated.md", "results-digits.md"} <= {page.name for page in pages}
+    # How to add things, and what a run survives: pages without results.
+    by_hand = {page.name for page in (ROOT / "docs").glob("*.md") if page not in pages}
+    assert by_hand == {"extending.md", "faults.md"}
+    assert {ROOT / "README.md", ROOT / "config/README.md"} <= set(pages)
     for page, text in pages.items():
         assert text == page.read_text(), f"{page.name}: change docs/templates and run tools/readme.py"
         assert "nan" not in text.split()

@@ -82,6 +82,13 @@ class Large(Reference):
         return [e for e in self.grown if best(e, "margin_sd") > best(e, "paper", "refined")]
 
     @property
+    def model_seconds(self) -> float:
+        """Of processor time, for a network on half of the images and its margins."""
+        trained = self.jobs("train").groupby("experiment")["cpu_s"].sum()
+        models = self.table("growth").groupby("experiment")["models"].max()
+        return trained[str(self.grown[0])] / models[self.grown[0]]
+
+    @property
     def most_models(self) -> int:
         return int(self.table("growth")["models"].max())
 

@@ -65,10 +65,13 @@ def main() -> None:
     print("\n".join(f"| {name} | {value} |" for name, value in rows.items()))
     print("\n| rule | jobs | memory a job, GB |\n| --- | --- | --- |")
     largest = {rule: megabytes / 1000 for rule, megabytes in memory.items() if rule in counts}
-    for gigabytes, rules in itertools.groupby(sorted(largest, key=lambda rule: -largest[rule]), largest.__getitem__):
+    for gigabytes, rules in itertools.groupby(sorted(largest, key=lambda rule: (-largest[rule], rule)), largest.__getitem__):
         if gigabytes >= 2:
-            named = list(rules)
-            print(f"| {', '.join(named)} | {', '.join(f'{counts[rule]:,}' for rule in named)} | {gigabytes:.1f} |")
+            jobs: dict[str, int] = {}
+            for rule in rules:
+                name = "every figure" if rule.startswith("figure") else rule
+                jobs[name] = jobs.get(name, 0) + counts[rule]
+            print(f"| {', '.join(jobs)} | {', '.join(f'{count:,}' for count in jobs.values())} | {gigabytes:.1f} |")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,17 @@ def cell(name: str, head: str, row: str = "") -> str:
     return cells[row or list(cells)[-1]]
 
 
+def last(name: str, head: str) -> str:
+    """The name of the last row."""
+    return list(column(name, head))[-1]
+
+
 def counted(name: str, head: str) -> int:
     """The sum of cells like "3 of 20"."""
     return sum(int(text.split(" of ")[0]) for text in column(name, head).values())
+
+
+def spread(name: str, head: str) -> str:
+    """From the lowest to the highest number of a column: "94 to 99"."""
+    values = [float(text) for text in column(name, head).values()]
+    return f"{min(values):.0f} to {max(values):.0f}"

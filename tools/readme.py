@@ -1,7 +1,7 @@
 """Makes README.md and the pages of docs/ that speak of results from docs/templates and the reference: python tools/readme.py
 
-A number in these pages is an expression in the template, so that no sentence is older than the tables. The words are a person's,
-who reads them again when the reference changes.
+A number in these pages is an expression in the template, so that no sentence is older than the tables; what was measured once, by
+hand, stands in results/reference/measured.yaml. The words are a person's, who reads them again when the reference changes.
 """
 
 from collections.abc import Iterable
@@ -10,9 +10,11 @@ from typing import Any
 
 import jinja2
 import pandas as pd
+import yaml
 from beyond_reference import Beyond
+from card_reference import Card
 from more_references import Large, Whole
-from printed import cell, counted, printed
+from printed import cell, counted, last, printed, spread
 from references import ROOT, Reference, read, replicated
 
 from rethinking_backdoors.reporting.words import series
@@ -63,14 +65,17 @@ def pages() -> dict[Path, str]:
     )
     environment.filters |= {"span": span, "grid": grid, "series": listed, "r": lambda value, digits=0: f"{value:.{digits}f}"}
     names = {"digits": Reference("digits"), "mini": Reference("cifar10_mini"), "replicated": replicated, "scanned": scanned}
-    names |= {"trusted_cell": trusted_cell, "sure": sure, "printed": printed, "cell": cell, "counted": counted}
-    names |= {"whole": Whole(), "fashion": Large("fashion_mnist"), "beyond": Beyond()}
+    names |= {"trusted_cell": trusted_cell, "sure": sure}
+    names |= {"printed": printed, "cell": cell, "counted": counted, "spread": spread, "last": last}
+    names |= {"whole": Whole(), "fashion": Large("fashion_mnist"), "beyond": Beyond(), "card": Card()}
+    names["once"] = yaml.safe_load((ROOT / "results/reference/measured.yaml").read_text(encoding="utf-8"))
     names["others"] = list(read(ROOT / "results/reference/scan/others.csv").itertuples())
     names["trusted_sets"] = list(names["digits"].table("scan_trusted")["set"].unique())
     names["scanned_data"] = [x for x in read(ROOT / "results/reference/scan/summary.csv")["dataset"].unique() if x != "all"]
+    templates = sorted(path.relative_to(TEMPLATES) for path in TEMPLATES.rglob("*.md"))
     return {
-        (ROOT if path.stem == "README" else ROOT / "docs") / path.name: environment.get_template(path.name).render(names)
-        for path in sorted(TEMPLATES.glob("*.md"))
+        (ROOT if path.stem == "README" else ROOT / "docs") / path: environment.get_template(str(path)).render(names)
+        for path in templates
     }
 
 

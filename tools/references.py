@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from rethinking_backdoors.config import load
 from rethinking_backdoors.reporting.findings import STOPPED
 from rethinking_backdoors.reporting.verification.scorecard import scorecard
 from rethinking_backdoors.reporting.words import series
@@ -128,6 +129,22 @@ class Reference:
     def clients_crossed(self, detector: str, judged: str) -> str:
         """AUROC of the poisoning clients in each of these, judged on other federations: "99 and 98"."""
         return series([f"{self.value('clients', experiment=e, detector=detector, judged=judged):.0f}" for e in self.federated])
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return load(ROOT / f"config/{self.place.name}.yaml")
+
+    @property
+    def enough_models(self) -> int:
+        """The fewest models with which ``refined`` on differences in means is within 1.5 points of all of them everywhere."""
+        found = self.estimated(["difference"])
+        short = (found.iloc[:, -1] - found.T).T.max()
+        return int(short.index[short <= 1.5].min())
+
+    @property
+    def label_auroc(self) -> pd.Series:
+        """AUROC of the label alone, by experiment."""
+        return self.values("table4", "paper", "auroc_label_only")
 
     @property
     def number_of_seeds(self) -> int:
