@@ -43,12 +43,11 @@ scan-study: .venv/.ready
 	$(SCANS) --configfile config/cifar10_mini.yaml config/scan/cifar10_mini.yaml -- $(call tables,cifar10_mini,scan scan_others)
 	$(BIN)/python tools/scan_study.py
 
-# Other attacks, other detectors, and votes (docs/beyond.md): resumable.
+# Other attacks, detectors and data, and votes (docs/beyond.md): resumable. BEYOND="digits mails" makes a part of it.
 beyond: .venv/.ready
-	@echo "About 12 minutes of processor time a seed, an hour in all. Stopped, the same command goes on."
-	$(SCANS) --configfile config/beyond/digits.yaml
-	$(SCANS) --configfile config/beyond/digits.yaml -- $(call tables,digits_beyond,attacks certificates)
-	$(BIN)/python tools/beyond.py
+	@$(BIN)/python tools/beyond_runs.py --cores $(CORES)
+	@$(BIN)/python tools/beyond.py
+export BEYOND
 SCANS = $(BIN)/python -m snakemake --logger progress --cores $(CORES)
 tables = $(foreach name,$(2),results/$(1)/tables/$(name).csv)
 

@@ -1,6 +1,8 @@
+import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -67,6 +69,58 @@ def test_what_a_detector_costs_has_all_that_it_needs_in_it(results):
     assert cost["ss"] == pytest.approx((14 + 7) / sets, abs=0.01)
     assert cost["refined"] == pytest.approx((28 + 14) / sets, abs=0.01)
     assert cost["margin_sd"] == pytest.approx(28 / sets, abs=0.01)
+
+
+def test_networks_are_counted_where_the_settings_say_how_many(results):
+    beyond.main(results, results)
+    networks = pd.read_csv(results / "beyond/costs.csv").set_index("detector")["networks"]
+    config = load(ROOT / "config/beyond/digits.yaml")
+    assert networks["refined"] == networks["margin_sd"] == config["models"]["count"]
+    assert networks["ss"] == 1
+    assert networks["early_loss"] == config["defenses"]["early_loss"]["networks"]
+    assert networks["confident_learning"] == 10
+    assert pd.isna(networks["ispl"])
+
+
+def test_curves_are_those_of_the_first_seed(results):
+    for experiment in (30, 38):
+        place = results / f"digits_beyond/exp{experiment}/seed0/alpha50"
+        place.mkdir(parents=True)
+        np.savez(place / "strength.npz", k=[1, 2], g_poisoned=[0.5, experiment], g_clean=[1.0, 1.0])
+    beyond.main(results, results)
+    found = pd.read_csv(results / "beyond/curves.csv")
+    assert found["poisoned"].tolist() == [0.5, 30, 0.5, 38]
+    assert (results / "beyond/figure13.png").stat().st_size > 1000
+
+
+def test_data_that_are_no_images_are_a_table_of_their_own_and_budgets_a_picture(results):
+    source = results / "digits_beyond"
+    for name in ("mails", "digits_frontier"):
+        shutil.copytree(source, results / name)
+    tables = results / "mails/tables"
+    for path in tables.glob("*.csv"):
+        table = pd.read_csv(path)
+        table["experiment"] = table["experiment"].replace({30: 1, 38: 2})
+        table.to_csv(path, index=False)
+    lines = [line for line in load(ROOT / "config/beyond/frontier/digits.yaml")["experiments"] if line["experiment"]]
+    tables = results / "digits_frontier/tables"
+    parts = {"attacks": [], "table6": [], "defenses": []}
+    for line in lines:
+        e = line["experiment"]
+        parts["attacks"] += [(e, "none", column, e) for column in ("asr", "clean_accuracy", "l2", "changed")]
+        for row in ("paper", "refined", "margin_sd"):
+            parts["table6"].append((e, row, "asr", 5))
+            parts["defenses"].append((e, row, "auroc_within_target", 60))
+    for name, rows in parts.items():
+        pd.DataFrame(rows, columns=["experiment", "row", "column", "value"]).to_csv(tables / f"{name}.csv", index=False)
+    beyond.main(results, results)
+    assert set(pd.read_csv(results / "beyond/table8.csv")["dataset"]) == {"mails"}
+    assert set(pd.read_csv(results / "beyond/table7.csv")["dataset"]) == {"digits_beyond"}
+    frontier = pd.read_csv(results / "beyond/frontier.csv")
+    assert len(frontier) == len(lines)
+    assert frontier["asr"].tolist() == [line["experiment"] for line in lines]
+    assert (frontier["asr_after_refined"] == 5).all()
+    assert (results / "beyond/figure14.png").stat().st_size > 1000
 
 
 def test_without_runs_it_says_what_makes_them(tmp_path):

@@ -92,3 +92,22 @@ def test_single_tables_of_a_run_that_is_not_finished(tmp_path, reference):
     assert (kept / "cost.csv").read_text().splitlines()[1] == "attacks,1,0,1,2.0,1.5,500.0"
     with pytest.raises(InputError, match=r"scan\.csv is missing"):
         reference.copy_requested("mine", tmp_path, ["scan"])
+
+
+def test_the_scan_is_a_row_of_the_tables_of_defenses(tmp_path, reference):
+    head = "experiment,row,column,value,low,high,seeds\n"
+    (tmp_path / "table6.csv").write_text(
+        head + "0,none,asr,1.0,0.5,1.5,3\n1,none,asr,90.0,80.0,100.0,3\n2,none,asr,99.0,98.0,100.0,3\n"
+    )
+    (tmp_path / "defenses.csv").write_text(head + "0,none,removed,0.0,0.0,0.0,3\n1,none,removed,0.0,0.0,0.0,3\n")
+    rows = "0,nobody attacked: as it is,flagged,0.5,0.0,1.0,0 1\n1,scan,asr,7.0,5.0,9.0,0 1\n1,scan,flagged,20.0,20.0,20.0,0 1\n"
+    (tmp_path / "scan.csv").write_text(head + rows + '1,"margin_sd, Otsu",asr,1.0,1.0,1.0,0 1\n')
+    for _ in range(2):  # the second time nothing is added
+        reference.add_scan(tmp_path)
+    assert (tmp_path / "table6.csv").read_text().splitlines()[1:] == [
+        "0,none,asr,1.0,0.5,1.5,3",
+        "1,none,asr,90.0,80.0,100.0,3",
+        "1,scan,asr,7.0,5.0,9.0,2",
+        "2,none,asr,99.0,98.0,100.0,3",
+    ]
+    assert "0,scan,removed,0.5,0.0,1.0,2" in (tmp_path / "defenses.csv").read_text().splitlines()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from rethinking_backdoors.defenses import early_loss, influence_graph, isolation_forest
+from rethinking_backdoors.defenses import confident_learning, deep_neighbours, early_loss, influence_graph, isolation_forest
 from rethinking_backdoors.defenses.interface import Oracle, TrainingSet
 
 N = 200
@@ -95,3 +95,48 @@ def test_an_isolation_forest_looks_at_every_class_by_itself(label):
     settings = isolation_forest.Settings(trees=100, share=0.05)
     found = isolation_forest.defend(examples(values, labels), settings, Oracle(), np.random.default_rng(0))
     assert set(odd) <= set(found.removed)
+
+
+def test_neighbours_outvote_a_label_that_is_not_theirs():
+    values, labels, poisoned = world()
+    values[:, 5] = 0  # the poisoned lie among the class they came from, and are fewer there
+    settings = deep_neighbours.Settings(neighbours=30)
+    found = deep_neighbours.defend(examples(values, labels), settings, Oracle(), np.random.default_rng(0))
+    assert found.removed.tolist() == sorted(poisoned)
+    assert found.score[poisoned].min() > 0
+    assert np.delete(found.score, poisoned).max() == 0
+
+
+def test_the_vote_counts_the_nearest_others():
+    values = np.array([[0.0], [1.0], [2.1], [10.0], [11.0]])
+    labels = np.array([7, 3, 3, 7, 7])
+    found = deep_neighbours.defend(
+        examples(values, labels), deep_neighbours.Settings(neighbours=2), Oracle(), np.random.default_rng(0)
+    )
+    assert found.removed.tolist() == [0]  # its neighbours are 3 and 3; the second one's are 7 and 3, a draw
+    assert found.score.tolist() == [2, 0, 0, 0, 0]
+
+
+def test_a_label_that_others_do_not_expect_has_a_high_held_out_loss(blobs):
+    training, poison = blobs
+    settings = confident_learning.Settings(folds=5, rounds=2, share=1 / 15)
+    found = confident_learning.defend(training, settings, Oracle(), np.random.default_rng(0))
+    assert found.removed.tolist() == poison.tolist()
+
+
+def test_no_network_judges_what_it_was_trained_on():
+    seen = []
+
+    class Recorder:
+        def fit(self, subset, rng, epochs=None, start=None):
+            seen.append(set(subset))
+            return seen[-1]
+
+        def evaluate(self, network):
+            return np.array([1.0 * (index in network) for index in range(N)]), np.zeros(N, dtype=int)
+
+    settings = confident_learning.Settings(folds=4, rounds=3, share=0.1)
+    training = examples(np.zeros((N, 1)), np.zeros(N, dtype=int), Recorder())
+    found = confident_learning.defend(training, settings, Oracle(), np.random.default_rng(0))
+    assert found.score.max() == 0
+    assert [len(subset) for subset in seen] == [150] * 12

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
 
+from rethinking_backdoors.config.images import Images
 from rethinking_backdoors.config.triggers import Section, Trigger
 from rethinking_backdoors.config.values import (
     BelowOne,
@@ -22,38 +23,6 @@ from rethinking_backdoors.config.values import (
 )
 
 Estimator = Literal["difference", "difference_centred", "difference_centred_models", "ridge", "lasso"]
-
-
-class Digits(Section):
-    source: Literal["digits"]
-    train: Count
-
-
-class Cifar10(Section):
-    source: Literal["cifar10"]
-    train: Annotated[Count, Field(le=50_000)]
-    test: Annotated[Count, Field(le=10_000)]
-    spare: NotNegativeInteger
-    folder: Annotated[str, Field(min_length=1)]
-    download: StrictBool
-
-
-class FashionMnist(Section):
-    source: Literal["fashion_mnist"]
-    train: Annotated[Count, Field(le=60_000)]
-    test: Annotated[Count, Field(le=10_000)]
-    spare: NotNegativeInteger
-    folder: Annotated[str, Field(min_length=1)]
-    download: StrictBool
-
-
-class Folder(Section):
-    source: Literal["folder"]
-    train: Count
-    test: Count
-    spare: NotNegativeInteger
-    folder: Annotated[str, Field(min_length=1)]
-    side: Annotated[Count, Field(ge=12)]
 
 
 class Experiment(Section):
@@ -222,7 +191,7 @@ class Configuration(Section):
     """One replication."""
 
     dataset: Annotated[str, Field(pattern="^[a-z0-9_]+$")]
-    images: Annotated[Digits | Cifar10 | FashionMnist | Folder, Field(discriminator="source")]
+    images: Images
     loader: Literal["ffcv", "tensor"]
     device: Annotated[str, Field(pattern="^(cpu|cuda(:[0-9]+)?)$")]
     kernels: Literal["portable", "fastest"]

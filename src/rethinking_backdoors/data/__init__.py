@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rethinking_backdoors.data import cifar10, fashion_mnist, image_folder
+from rethinking_backdoors.data import cifar10, fashion_mnist, image_folder, records
 from rethinking_backdoors.errors import InputError
 
 _DIGITS = 1797
@@ -92,6 +92,8 @@ def divide(
 
 def image_shape(images: dict[str, Any]) -> tuple[int, int, int]:
     """(H, W, C) of the images that the configuration's section ``images`` names, which are not read for it."""
+    if images["source"] == "records":
+        return 1, images["columns"], 1
     side = {"digits": 8, "cifar10": 32, "fashion_mnist": 28}.get(images["source"]) or images["side"]
     return side, side, 1 if images["source"] in ("digits", "fashion_mnist") else 3
 
@@ -109,6 +111,9 @@ def open_source(images: dict[str, Any]) -> tuple[Draw, dict[str, Any]]:
         return partial(split, arrays, **counts), facts
     if images["source"] == "folder":
         *arrays, facts = image_folder.load(images["folder"], images["side"])
+        return partial(divide, *arrays, **counts), facts
+    if images["source"] == "records":
+        *arrays, facts = records.load(images)
         return partial(divide, *arrays, **counts), facts
     return partial(digits, images["train"]), _digits_facts()
 

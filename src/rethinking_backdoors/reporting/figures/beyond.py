@@ -35,3 +35,47 @@ def detectors(table: pd.DataFrame) -> Figure:
         axes.tick_params(axis="x", length=0, labelrotation=30)
         axes.xaxis.tick_top()
     return figure
+
+
+@style.theme()
+def curves(table: pd.DataFrame) -> Figure:
+    """Figure 13: the k-output of the first attack on every data set, whatever kind of data it is.
+
+    Args:
+        table: ``dataset``, ``attack``, ``k``, ``poisoned``, ``clean`` (mean margins).
+    """
+    first = [part[part["experiment"] == part["experiment"].iloc[0]] for _, part in table.groupby("dataset", sort=False)]
+    figure, axes = style.grid(len(first))
+    for each, part in zip(axes, first, strict=True):
+        each.plot(part["k"], part["poisoned"], color=style.POISONED, linestyle=style.DASHED, linewidth=2, label="poisoned")
+        each.plot(part["k"], part["clean"], color=style.CLEAN, linewidth=2, label="clean")
+        each.set_title(f"{part['dataset'].iloc[0]}: {part['attack'].iloc[0]}")
+        each.margins(x=0.02)
+    figure.supxlabel("poisoned examples in the training subset, k")
+    figure.supylabel("mean margin")
+    style.legend(figure, axes[0], columns=2)
+    return figure
+
+
+@style.theme()
+def frontier(table: pd.DataFrame) -> Figure:
+    """Figure 14: attacks over their budgets, what each achieves against how high a detector ranks it.
+
+    Args:
+        table: ``budget`` (a line of points each, in the order of the budget), ``asr``, and ``auroc_`` with a detector's name.
+    """
+    shown = [name.removeprefix("auroc_") for name in table.columns if name.startswith("auroc_")]
+    figure = style.canvas(style.PAGE_WIDTH, 3.1)
+    panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+    colors = seaborn.color_palette("colorblind", table["budget"].nunique())
+    for axes, detector in zip(panels, shown, strict=True):
+        for color, (budget, part) in zip(colors, table.groupby("budget", sort=False), strict=True):
+            axes.plot(part["asr"], part[f"auroc_{detector}"], color=color, linewidth=0.8, label=budget)
+            sizes = [8 + 10 * place for place in range(len(part))]
+            axes.scatter(part["asr"], part[f"auroc_{detector}"], sizes, [color], linewidths=0)
+        axes.axhline(50, color=style.NEUTRAL, linewidth=0.6, linestyle=style.DOTTED)
+        axes.set(title=detector, xlim=(-4, 104), ylim=(-4, 104))
+    panels[0].set_ylabel("AUROC of the poison within its label")
+    figure.supxlabel("attack success, % (larger points: larger budgets)")
+    style.legend(figure, panels[0], columns=3)
+    return figure

@@ -1,0 +1,54 @@
+"""Where the images come from: the configuration's section ``images``."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictBool
+
+from rethinking_backdoors.config.triggers import Section
+from rethinking_backdoors.config.values import Count, NotNegativeInteger
+
+
+class Digits(Section):
+    source: Literal["digits"]
+    train: Count
+
+
+class Cifar10(Section):
+    source: Literal["cifar10"]
+    train: Annotated[Count, Field(le=50_000)]
+    test: Annotated[Count, Field(le=10_000)]
+    spare: NotNegativeInteger
+    folder: Annotated[str, Field(min_length=1)]
+    download: StrictBool
+
+
+class FashionMnist(Section):
+    source: Literal["fashion_mnist"]
+    train: Annotated[Count, Field(le=60_000)]
+    test: Annotated[Count, Field(le=10_000)]
+    spare: NotNegativeInteger
+    folder: Annotated[str, Field(min_length=1)]
+    download: StrictBool
+
+
+class Folder(Section):
+    source: Literal["folder"]
+    train: Count
+    test: Count
+    spare: NotNegativeInteger
+    folder: Annotated[str, Field(min_length=1)]
+    side: Annotated[Count, Field(ge=12)]
+
+
+class Records(Section):
+    source: Literal["records"]
+    kind: Literal["keel", "mails", "programs"]
+    name: str | None = None
+    columns: Count
+    train: Count
+    test: Count
+    spare: NotNegativeInteger
+    folder: Annotated[str, Field(min_length=1)]
+
+
+Images = Annotated[Digits | Cifar10 | FashionMnist | Folder | Records, Field(discriminator="source")]
