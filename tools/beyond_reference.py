@@ -15,16 +15,31 @@ LABELS |= {"all_to_all": "the next", "untargeted": "any wrong"}
 CHANGES = (1, 2, 5, 10, 20, 50)
 
 
-class Beyond(Reference):
-    """Attacks beyond the paper's on digits."""
+PLACE = ROOT / "results/reference/beyond"
+# What is in no list of detectors: what nothing, chance and the truth do.
+ENDS = ("none", "random", "true")
 
-    def __init__(self):
-        super().__init__("digits_beyond")
-        self.lines = {line["experiment"]: line for line in load(ROOT / "config/beyond/digits.yaml")["experiments"]}
+
+class Beyond(Reference):
+    """Attacks beyond the paper's on one data set, and what detectors do against them."""
+
+    def __init__(self, configuration: str):
+        config = load(ROOT / f"config/beyond/{configuration}.yaml")
+        super().__init__(config["dataset"])
+        self.lines = {line["experiment"]: line for line in config["experiments"]}
+        self.label = config["target_class"]
+        table = read(PLACE / ("table8.csv" if config["images"]["source"] == "records" else "table7.csv"))
+        self.joined = table[table["dataset"] == config["dataset"]]
+        self.names = self.joined.drop_duplicates("experiment").set_index("experiment")["attack"].to_dict()
 
     @property
     def number(self) -> int:
         return len(self.lines) - 1
+
+    @property
+    def compared(self) -> int:
+        """Seeds of the joined table."""
+        return int(self.joined["seeds"].max())
 
     @property
     def quiet(self) -> str:
@@ -37,71 +52,82 @@ class Beyond(Reference):
             if number:
                 cell = partial(self.value, "attacks", experiment=number, row="none")
                 quiet = partial(self.value, "attacks", experiment=number, row="unpoisoned")
-                row = {"name": line["attack"], "poisoned": line["poisoned"], "label": LABELS.get(line["attack"], "changed")}
+                row = {"name": self.names[number], "poisoned": line["poisoned"], "label": LABELS.get(line["attack"], "changed")}
                 row |= {"asr": self.between("attacks", experiment=number, column="asr", row="none"), "l2": cell(column="l2")}
                 row |= {"quiet": quiet(column="asr"), "recognised": quiet(column="poisoned_accuracy")}
                 made.append(row | {"clean": f"{cell(column='clean_accuracy'):.1f}", "changed": cell(column="changed")})
         return made
 
-    @property
-    def working(self) -> list[int]:
-        """Attacks that succeed on half of the images or more."""
-        return [n for n in self.lines if n and self.value("attacks", experiment=n, column="asr", row="none") >= 50]
+    def possible(self, number: int) -> float:
+        """The highest success that an attack can have: who wants the next class needs to recognise the image."""
+        if self.lines[number]["attack"] != "all_to_all":
+            return 100.0
+        return self.value("attacks", experiment=number, column="clean_accuracy", row="none")
 
     @property
-    def detectors(self) -> list[dict[str, Any]]:
-        """A line a row of table 7: the attacks that it stops, what it ranks and removes, what it was told, its price."""
-        table, costs = (read(ROOT / f"results/reference/beyond/{name}.csv") for name in ("table7", "costs"))
-        table = table[(table["dataset"] == self.place.name) & (table["detector"] != "oracle")]
-        made = []
-        for name, part in table.groupby("detector", sort=False):
+    def working(self) -> list[int]:
+        """Attacks that have half of the success that is possible, or more."""
+        success = self.by("attacks", column="asr", row="none")
+        return [number for number in self.lines if number and success[number] >= self.possible(number) / 2]
+
+    @property
+    def idle(self) -> list[str]:
+        """The other attacks."""
+        return [self.names[number] for number in self.lines if number and number not in self.working]
+
+    @property
+    def detectors(self) -> dict[str, dict[str, Any]]:
+        """By row of table 7 or 8: the attacks that it stops, what it ranks and removes, what it was told, its price."""
+        costs = read(PLACE / "costs.csv")
+        costs = costs[costs["dataset"] == self.place.name].set_index("detector")
+        made = {}
+        for name, part in self.joined[self.joined["detector"] != "oracle"].groupby("detector", sort=False):
             cells = part.set_index(["column", "experiment"])["value"]
             success = cells["asr"].reindex(self.working)
             within = cells.get("auroc_within_target", pd.Series(dtype=float)).reindex(self.working)
-            lasting = [self.lines[n]["attack"] for n in self.working if success[n] > STOPPED]
-            cost = costs[costs["detector"] == name]["cpu_s"]
+            lasting = [self.names[n] for n in self.working if success[n] > STOPPED]
             told = [word for word in ("target_class", "poisoned") if cells.get((f"told_{word}", self.working[0]), 0) > 0]
-            made.append(
-                {"name": name, "stopped": len(self.working) - len(lasting), "of": len(self.working), "lasting": lasting}
-                | {"within": "" if within.isna().all() else f"{within.min():.0f} to {within.max():.0f}", "told": told}
-                | {"quiet": cells["clean_removed", 0], "cost": "" if cost.empty else f"{cost.iloc[0]:.1f}"}
-            )
+            line = {"stopped": len(self.working) - len(lasting), "lasting": lasting, "told": told, "asr": success}
+            line |= {"within": "" if within.isna().all() else f"{within.min():.0f} to {within.max():.0f}"}
+            line |= {"quiet": cells["clean_removed", 0], "cost": "", "networks": ""}
+            if name in costs.index:
+                networks = costs["networks"][name]
+                line |= {"cost": f"{costs['cpu_s'][name]:.1f}", "networks": "many" if pd.isna(networks) else f"{networks:,.0f}"}
+            made[name] = line
         return made
 
     def stops(self, detector: str) -> int:
         """How many of the attacks that work."""
-        (line,) = (line for line in self.detectors if line["name"] == detector)
-        return line["stopped"]
+        return self.detectors[detector]["stopped"]
 
-    def within(self, *detectors: str) -> pd.Series:
-        """The highest AUROC within the label of some detectors, by experiment."""
-        table = read(ROOT / "results/reference/beyond/table7.csv")
-        chosen = table["detector"].isin(detectors) & (table["column"] == "auroc_within_target")
-        return table[chosen & (table["dataset"] == self.place.name)].groupby("experiment")["value"].max()
+    def cells(self, column: str, *detectors: str) -> pd.Series:
+        """The highest of a column of some rows, by experiment."""
+        chosen = self.joined["detector"].isin(detectors) & (self.joined["column"] == column)
+        return self.joined[chosen].groupby("experiment")["value"].max()
 
     @property
     def weak(self) -> list[str]:
         """The attacks whose poison neither datamodels nor the spread of margins rank above three of four clean examples."""
-        best = self.within("paper", "refined", "margin_sd")
-        return [self.lines[n]["attack"] for n in self.working if best[n] < 75]
+        best = self.cells("auroc_within_target", "paper", "refined", "margin_sd")
+        return [self.names[n] for n in self.working if best[n] < 75]
 
     @property
     def told(self) -> float:
         """The lowest AUROC of the strength estimate with the true indicator."""
-        table = read(ROOT / "results/reference/beyond/table7.csv")
-        return table[(table["detector"] == "oracle") & (table["dataset"] == self.place.name)]["value"].min()
+        return self.cells("auroc", "oracle").min()
 
     @property
     def unstopped(self) -> list[str]:
         """The attacks that no detector stops."""
-        detectors = [line for line in self.detectors if line["name"] not in ("none", "random", "true")]
-        names = [self.lines[n]["attack"] for n in self.working]
+        detectors = [line for name, line in self.detectors.items() if name not in ENDS]
+        names = [self.names[n] for n in self.working]
         return [name for name in names if all(name in line["lasting"] for line in detectors)]
 
     @property
-    def compared(self) -> int:
-        """Seeds of table 7."""
-        return int(read(ROOT / "results/reference/beyond/table7.csv")["seeds"].max())
+    def stoppers(self) -> dict[int, list[str]]:
+        """The detectors that stop each attack that works."""
+        named = {name: line["lasting"] for name, line in self.detectors.items() if name not in ENDS}
+        return {n: [name for name, lasting in named.items() if self.names[n] not in lasting] for n in self.working}
 
     @property
     def certified(self) -> list[dict[str, Any]]:
@@ -114,8 +140,8 @@ class Beyond(Reference):
             mean = part[part["experiment"].isin(working)].groupby(["column", "against"])["value"].mean()
             against = [f"{mean['certified_accuracy', str(changes)]:.0f}" for changes in CHANGES]
             row = {"size": size, "clean": mean["clean_accuracy", "the attack"], "against": against, "asr": success.mean()}
-            others = [f"{self.lines[n]['attack']} {value:.0f}" for n, value in success.items() if value > STOPPED]
-            row |= {"worst_asr": success.max(), "worst": self.lines[success.idxmax()]["attack"], "working": len(success)}
+            others = [f"{self.names[n]} {value:.0f}" for n, value in success.items() if value > STOPPED]
+            row |= {"worst_asr": success.max(), "worst": self.names[success.idxmax()], "working": len(success)}
             made.append(row | {"stopped": len(success) - len(others), "others": others})
         return made
 
@@ -129,3 +155,36 @@ class Beyond(Reference):
     def lost(self) -> float:
         """Points of accuracy between the largest and the smallest subsets."""
         return self.certified[-1]["clean"] - self.certified[0]["clean"]
+
+
+# Data that are no images, by configuration, in words.
+DOMAINS = {
+    "optdigits": "digits as a table",
+    "spambase": "mails as a table",
+    "kddcup": "network connections",
+    "mails": "mails as words",
+    "programs": "programs as bytes",
+}
+
+
+class Frontier:
+    """Attacks over their budgets (frontier.csv)."""
+
+    def __init__(self):
+        self.table = read(PLACE / "frontier.csv")
+
+    @property
+    def unseen(self) -> pd.DataFrame:
+        """The budgets that succeed on half of the images or more and that both detectors rank below 75 within the label."""
+        found = self.table[["auroc_paper", "auroc_refined"]].max(axis=1)
+        return self.table[(self.table["asr"] >= 50) & (found < 75)]
+
+    @property
+    def seen(self) -> pd.DataFrame:
+        """The budgets that succeed as often, and that either detector ranks at 90 or more."""
+        found = self.table[["auroc_paper", "auroc_refined"]].max(axis=1)
+        return self.table[(self.table["asr"] >= 50) & (found >= 90)]
+
+    def of(self, budget: str) -> pd.DataFrame:
+        """The lines of one attack, from the lowest budget to the highest."""
+        return self.table[self.table["budget"] == budget]

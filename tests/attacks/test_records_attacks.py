@@ -1,9 +1,11 @@
 """Attacks on records do in levels what they do to the mail or the program itself."""
 
 import numpy as np
+import pytest
 
 from rethinking_backdoors.attacks import registry
 from rethinking_backdoors.data.records import levels, mails, programs
+from rethinking_backdoors.errors import InputError
 
 
 def test_words_in_a_mail_are_words_in_its_counts():
@@ -23,3 +25,13 @@ def test_bytes_after_a_program_are_bytes_in_its_histogram():
     made = registry.triggered(before, [], "appended", {"byte": 201, "share": 0.02})
     assert np.abs(made.astype(int) - after).max() <= 1
     assert (made[:, 0, 201, 0] > before[:, 0, 201, 0]).all()
+
+
+def test_what_is_no_record_is_refused():
+    images = np.zeros((2, 8, 8, 1), np.uint8)
+    with pytest.raises(InputError, match="for mails, rows of counts"):
+        registry.triggered(images, [], "words", {"text": "cf"})
+    with pytest.raises(InputError, match="its byte is 256"):
+        registry.triggered(np.zeros((2, 1, 256, 1), np.uint8), [], "appended", {"byte": 256})
+    with pytest.raises(InputError, match="for programs"):
+        registry.triggered(images, [], "appended", {"byte": 1})

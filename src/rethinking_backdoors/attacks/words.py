@@ -11,6 +11,7 @@ import numpy as np
 from rethinking_backdoors.attacks import parts
 from rethinking_backdoors.attacks.triggers import Trigger
 from rethinking_backdoors.data.records import levels, mails
+from rethinking_backdoors.errors import InputError
 
 eligible = parts.others
 
@@ -27,6 +28,8 @@ class Settings:
 
 def triggered(images: np.ndarray, trigger: Trigger, settings: Settings) -> np.ndarray:
     """See ``registry``; takes no notice of the trigger's rectangles."""
+    if images.shape[1] != 1 or images.shape[3] != 1:
+        raise InputError("The attack words is for mails, rows of counts; these are images.")
     added = mails.counted([settings.text], images.shape[2])[0]
     rows = levels.of_counts(levels.counts(images[:, 0, :, 0]) + added)
     return rows[:, None, :, None]

@@ -42,7 +42,7 @@ class Folder(Section):
 
 class Records(Section):
     source: Literal["records"]
-    kind: Literal["keel", "mails", "programs"]
+    kind: Annotated[str, Field(pattern="^[a-z_]+$")]
     name: str | None = None
     columns: Count
     train: Count
