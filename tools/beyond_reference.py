@@ -100,6 +100,11 @@ class Beyond(Reference):
         """How many of the attacks that work."""
         return self.detectors[detector]["stopped"]
 
+    def best(self, names: list[str]) -> str:
+        """Of some detectors the one that stops most attacks, and how many: "`ispl` 7"; "none" if none stops any."""
+        name = max(names, key=self.stops)
+        return f"`{name}` {self.stops(name)}" if self.stops(name) else "none"
+
     def cells(self, column: str, *detectors: str) -> pd.Series:
         """The highest of a column of some rows, by experiment."""
         chosen = self.joined["detector"].isin(detectors) & (self.joined["column"] == column)
@@ -165,6 +170,20 @@ DOMAINS = {
     "mails": "mails as words",
     "programs": "programs as bytes",
 }
+
+
+def domains() -> dict[str, Beyond]:
+    """What is committed of each."""
+    return {words: Beyond(name) for name, words in DOMAINS.items()}
+
+
+def ranked(found: dict[str, Beyond], low: float, high: float) -> list[str]:
+    """The attacks, with their data, that `paper` or `refined`, whichever is better, rank from ``low`` to below ``high``."""
+    made = []
+    for words, data in found.items():
+        best = data.cells("auroc_within_target", "paper", "refined")
+        made += [f"{words}: {data.names[n]}" for n in data.working if low <= best[n] < high]
+    return made
 
 
 class Frontier:

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 import yaml
-from beyond_reference import DOMAINS, Beyond, Frontier
+from beyond_reference import Beyond, Frontier, domains, ranked
 from card_reference import Card
 from more_references import Large, Whole
 from printed import cell, counted, last, printed, spread
@@ -70,7 +70,7 @@ def pages() -> dict[Path, str]:
     names |= {"whole": Whole(), "fashion": Large("fashion_mnist"), "card": Card(), "beyond": Beyond("digits")}
     names["once"] = yaml.safe_load((ROOT / "results/reference/measured.yaml").read_text(encoding="utf-8"))
     names |= {"photographs": Beyond("cifar10_mini"), "frontier": Frontier()}
-    names["domains"] = {words: Beyond(name) for name, words in DOMAINS.items()}
+    names |= {"domains": domains(), "ranked": ranked}
     names["others"] = list(read(ROOT / "results/reference/scan/others.csv").itertuples())
     names["trusted_sets"] = list(names["digits"].table("scan_trusted")["set"].unique())
     names["scanned_data"] = [x for x in read(ROOT / "results/reference/scan/summary.csv")["dataset"].unique() if x != "all"]

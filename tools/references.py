@@ -49,8 +49,10 @@ class Reference:
         return self.table(name, **where).set_index("experiment")["value"]
 
     def between(self, name: str, digits: int = 0, **where: Any) -> str:
-        """The same with its interval: "54 [45, 63]"."""
+        """The same with its interval, where there are seeds for one: "54 [45, 63]"."""
         (line,) = self.table(name, **where).itertuples()
+        if pd.isna(line.low):
+            return f"{line.value:.{digits}f}"
         return f"{line.value:.{digits}f} [{line.low:.{digits}f}, {line.high:.{digits}f}]"
 
     def seeds(self, name: str, experiment: int, row: str, column: str) -> pd.Series:

