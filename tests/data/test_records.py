@@ -36,6 +36,12 @@ def test_a_table_has_a_column_a_number_and_one_a_word(tmp_path):
     assert (made[:, 2] + made[:, 3].astype(int) == levels.HIGH + levels.LOW).all()
 
 
+def test_a_table_that_is_cut_is_refused(tmp_path):
+    (tmp_path / "made.dat").write_text("1, 2, a\n3, 4, b\n5, 6")
+    with pytest.raises(InputError, match="is cut or damaged: a row of it lacks values"):
+        keel.load(tmp_path, "made", 2)
+
+
 def test_pairs_of_intrusions_are_put_together_once(tmp_path):
     for rare, frequent, first in (("land", "satan", 0), ("guess", "satan", 0), ("guess", "back", 100)):
         negative = [f"{first + i}, negative" for i in range(60)]

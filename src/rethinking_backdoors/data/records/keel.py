@@ -47,7 +47,10 @@ def _files(folder: Path, name: str) -> list[Path]:
 
 def _read(path: Path) -> pd.DataFrame:
     with reading(path, "table of KEEL"):
-        return pd.read_csv(path, header=None, comment="@", skipinitialspace=True)
+        table = pd.read_csv(path, header=None, comment="@", skipinitialspace=True)
+    if table.isna().any(axis=None):
+        raise InputError(f"{path} is cut or damaged: a row of it lacks values.")
+    return table
 
 
 def _pairs(files: list[Path]) -> list[pd.DataFrame]:
