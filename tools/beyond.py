@@ -8,7 +8,7 @@ under the second one:
 - costs.csv: networks and seconds of a processor that a detector takes for one set;
 - table9.csv: certificates; curves.csv: the k-output of every first seed; frontier.csv: attacks over their budgets;
 
-and figures 12 of each data set, 13 and 14. `make beyond` makes the runs first.
+and figures 12 of each set of images, 13 and 14. `make beyond` makes the runs first.
 """
 
 from pathlib import Path
@@ -155,9 +155,8 @@ def main(folder: Path, target: Path) -> None:
         write_text(target / f"beyond/{name}.csv", table.to_csv(index=False))
         print(target / f"beyond/{name}.csv")
     place = pictures(target) / "beyond"
-    for name in ("table7", "table8"):
-        for dataset, part in tables[name].groupby("dataset") if name in tables else ():
-            style.save(figures.detectors(part), place / f"figure12_{dataset}.png")
+    for dataset, part in tables["table7"].groupby("dataset") if "table7" in tables else ():
+        style.save(figures.detectors(part), place / f"figure12_{dataset}.png")
     if len(tables.get("curves", ())):
         style.save(figures.curves(tables["curves"]), place / "figure13.png")
     if "frontier" in tables:

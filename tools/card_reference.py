@@ -5,8 +5,9 @@ import re
 import pandas as pd
 from references import ROOT, read
 
+from rethinking_backdoors.data.cifar10 import NAMES
+
 PLACE = ROOT / "results/reference/cifar10"
-CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
 
 class Card:
@@ -20,7 +21,7 @@ class Card:
         keys = ["experiment", "column"]
         self.numbers = numbers[numbers["row"] == "none"].drop_duplicates(keys).set_index(keys)
         self.far = self.numbers["tolerance"][8, "asr"]  # points of attack success, and of accuracy with the trigger
-        self.classes = CLASSES
+        self.classes = NAMES
 
     def network(self, experiment: int, **changed: float) -> pd.Series:
         """One network on the whole set, as configured or with one key changed."""
@@ -65,7 +66,7 @@ class Card:
     def near_names(self, experiment: int) -> list[str]:
         """The target classes with which an experiment comes out as printed, of those that were tried."""
         near = [target for target in range(10) if self.tried(experiment, target) and self.near(experiment, target)]
-        return [CLASSES[target] for target in near]
+        return [NAMES[target] for target in near]
 
     def part(self, experiment: int, percent: int) -> str:
         """Attack success of a network on a part of the data, or nothing."""
@@ -115,6 +116,6 @@ class Card:
     def compiling(self) -> float:
         return float(self.said("bf16, compiled, graph: first step after "))
 
-    def days(self, cards: int, models: int = 900_000) -> float:
-        """What the paper's models take so many cards."""
-        return models * self.seconds("engine") / 86400 / cards
+    def days(self, cards: int) -> float:
+        """What the paper's 900,000 models take so many cards."""
+        return 900_000 * self.seconds("engine") / 86400 / cards

@@ -13,42 +13,39 @@ class Digits(Section):
     train: Count
 
 
-class Cifar10(Section):
-    source: Literal["cifar10"]
-    train: Annotated[Count, Field(le=50_000)]
-    test: Annotated[Count, Field(le=10_000)]
-    spare: NotNegativeInteger
-    folder: Annotated[str, Field(min_length=1)]
-    download: StrictBool
+class Stored(Section):
+    """What is drawn from files of a folder."""
 
-
-class FashionMnist(Section):
-    source: Literal["fashion_mnist"]
-    train: Annotated[Count, Field(le=60_000)]
-    test: Annotated[Count, Field(le=10_000)]
-    spare: NotNegativeInteger
-    folder: Annotated[str, Field(min_length=1)]
-    download: StrictBool
-
-
-class Folder(Section):
-    source: Literal["folder"]
     train: Count
     test: Count
     spare: NotNegativeInteger
     folder: Annotated[str, Field(min_length=1)]
+
+
+class Cifar10(Stored):
+    source: Literal["cifar10"]
+    train: Annotated[Count, Field(le=50_000)]
+    test: Annotated[Count, Field(le=10_000)]
+    download: StrictBool
+
+
+class FashionMnist(Stored):
+    source: Literal["fashion_mnist"]
+    train: Annotated[Count, Field(le=60_000)]
+    test: Annotated[Count, Field(le=10_000)]
+    download: StrictBool
+
+
+class Folder(Stored):
+    source: Literal["folder"]
     side: Annotated[Count, Field(ge=12)]
 
 
-class Records(Section):
+class Records(Stored):
     source: Literal["records"]
     kind: Annotated[str, Field(pattern="^[a-z_]+$")]
     name: str | None = None
     columns: Count
-    train: Count
-    test: Count
-    spare: NotNegativeInteger
-    folder: Annotated[str, Field(min_length=1)]
 
 
 Images = Annotated[Digits | Cifar10 | FashionMnist | Folder | Records, Field(discriminator="source")]
