@@ -22,6 +22,7 @@ from rethinking_backdoors.config import (
     attacked,
     check,
     count_of,
+    defense_of,
     detectors_of,
     experiments,
     first_of,
@@ -46,8 +47,9 @@ try:
     config.update(check(config))
     attack_registry.check(config)
     triggers.check(config["triggers"], image_shape(config["images"]))
-    for line in config.get("defenses", {}).values():
-        registry.check(line)
+    for name in config.get("defenses", {}):
+        for number in tabled(config):
+            registry.check(defense_of(config, name, number))
 except InputError as error:
     print(error, file=sys.stderr, flush=True)
     os._exit(2)
@@ -71,7 +73,7 @@ COMPARISONS = config.get("comparisons", {})
 STUDIES = [name for name in ("control", "lasso", "convergence", "growth", "laws") if name in COMPARISONS]
 # Tables on request, and the experiments they need: all; the first plain attack of either kind.
 FIRST = first_of(EXPERIMENTS, "dirty_label", "clean_label")
-ON_REQUEST = dict.fromkeys(("attacks", "certificates", "scan", "scan_others"), EXPERIMENTS)
+ON_REQUEST = dict.fromkeys(("attacks", "certificates", "removal", "scan", "scan_others"), EXPERIMENTS)
 ON_REQUEST |= dict.fromkeys(("scan_power", "scan_growth"), FIRST) | {"scan_price": ATTACKED}
 LARGEST = first_of(dict(sorted(EXPERIMENTS.items(), key=lambda line: -line[1]["poisoned"])), "dirty_label", "clean_label")
 ON_REQUEST["clients"] = [e for e in EXPERIMENTS if e not in ATTACKED or e in LARGEST]

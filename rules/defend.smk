@@ -57,8 +57,8 @@ rule baseline:
         mem_mb=3000,
         runtime=120,
     params:
-        line=lambda w: BASELINES[w.defense],
         experiments=experiments_of,
+        lines=lambda w: [defense_of(config, w.defense, e) for e in experiments_of(w)],
         suspected=lambda w: [suspected(config, e) for e in experiments_of(w)],
         training=lambda w: [training_of(config, e) for e in experiments_of(w)],
         features=config.get("features"),

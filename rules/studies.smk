@@ -87,6 +87,30 @@ rule attacks:
         "../scripts/attacks.py"
 
 
+rule removal:
+    """What removal costs whom: accuracy by defense of the class and of the tenth of the test images that suffer most."""
+    input:
+        retrained=expand(RETRAINED, defense=DEFENSES, allow_missing=True),
+        removed=expand(REMOVED, defense=DEFENSES[1:], allow_missing=True),
+        poison=rules.poison.output.poison,
+    output:
+        "results/{dataset}/removal/exp{experiment}-seed{seed}.csv",
+    log:
+        "results/{dataset}/logs/removal/exp{experiment}-seed{seed}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/removal/exp{experiment}-seed{seed}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        defenses=DEFENSES,
+    script:
+        "../scripts/removal.py"
+
+
 rule certificates:
     """Votes of networks on small random subsets: their accuracy, the attack's success, and what they certify."""
     input:

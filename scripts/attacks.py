@@ -14,7 +14,12 @@ with job(snakemake.log[0], snakemake.params.device):
     sets = {"none": poisoned_set(images, labels, made)}
     if len(made["index"]):  # beside it: what the trigger does where nobody poisoned
         sets["unpoisoned"] = images, labels
-    own = {"attack": experiment.attack, "root": experiment.root, "training": experiment.training, "device": experiment.device}
+    own = {
+        "attack": experiment.shown(inputs.poison),
+        "root": experiment.root,
+        "training": experiment.training,
+        "device": experiment.device,
+    }
     own |= {"models": params.models, "represent": experiment.represent(inputs.features)}
     rows = []
     for name, train in sets.items():

@@ -12,9 +12,13 @@ with job(snakemake.log[0]):
     represent = experiment.represent(inputs.features)
     images, labels = read_poisoned(inputs.images, inputs.poison)
     test, truth = read_npz(inputs.images, "test_image", "test_label").values()
-    shown = represent(test), represent(with_trigger(test, experiment.attack)), truth
+    shown = represent(test), represent(with_trigger(test, experiment.shown(inputs.poison))), truth
     rows = certified(
-        (represent(images), labels), shown, attack=experiment.attack, training=experiment.training, root=experiment.root
+        (represent(images), labels),
+        shown,
+        attack=experiment.shown(inputs.poison),
+        training=experiment.training,
+        root=experiment.root,
     )
     start = {"experiment": experiment.number, "seed": experiment.seed}
     write_text(snakemake.output[0], pd.DataFrame([start | row for row in rows]).to_csv(index=False))

@@ -12,7 +12,7 @@ with job(snakemake.log[0], snakemake.params.device):
         read_poisoned(inputs.images, inputs.poison),
         tuple(read_npz(inputs.images, "test_image", "test_label").values()),
         {"none": [], **removed},
-        attack=experiment.attack,
+        attack=experiment.shown(inputs.poison),
         root=experiment.root,
         models=params.models,
         training=experiment.training,

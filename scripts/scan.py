@@ -12,7 +12,11 @@ with job(snakemake.log[0]):
     experiment = Experiment.of_job(snakemake.wildcards, params)
     train, poison = read_poisoned(inputs.images, inputs.poison), read_npz(inputs.poison, "index")["index"]
     test = tuple(read_npz(inputs.images, "test_image", "test_label").values())
-    own = {"attack": experiment.attack, "training": experiment.training, "represent": experiment.represent(inputs.features)}
+    own = {
+        "attack": experiment.shown(inputs.poison),
+        "training": experiment.training,
+        "represent": experiment.represent(inputs.features),
+    }
     if len(poison):
         measure = lambda removals: retrain(train, test, removals, root=experiment.root, models=params.models, **own)  # noqa: E731
         rows = attacked(Labelled(*train), poison, measure, experiment.root)

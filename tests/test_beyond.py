@@ -62,6 +62,30 @@ def test_numbers_are_joined_in_the_order_of_the_configuration(results):
     assert (results / "beyond/figure12_digits_beyond.png").stat().st_size > 1000
 
 
+def test_the_scan_and_what_removal_costs_are_joined_from_tables_on_request(results):
+    lines = [
+        (0, "nobody attacked: as it is", "flagged", 3.0),
+        (0, "nobody attacked: a natural subgroup", "flagged", 7.0),
+        (30, "scan", "asr", 12.0),
+        (30, "scan", "flagged", 50.0),
+        (30, "scan", "p_value", 0.01),
+        (30, "margin_sd, Otsu", "asr", 90.0),
+    ]
+    made = {"scan": lines, "removal": [(30, "ss", "worst_class_accuracy", 81.0)]}
+    for name, rows in made.items():
+        table = pd.DataFrame(rows, columns=["experiment", "row", "column", "value"]).assign(low=0.0, high=100.0, seeds="0 1 4")
+        table.to_csv(results / f"digits_beyond/tables/{name}.csv", index=False)
+    beyond.main(results, results)
+    table = pd.read_csv(results / "beyond/table7.csv").set_index(["experiment", "detector", "column"])
+    assert table["value"][0, "scan", "clean_removed"] == 3
+    assert table["value"][30, "scan", "asr"] == 12
+    assert table["value"][30, "scan", "removed"] == 50
+    assert len(table.xs("scan", level="detector")) == 3
+    assert table["value"][30, "ss", "worst_class_accuracy"] == 81
+    assert table["seeds"][30, "scan", "asr"] == 3
+    assert table["seeds"][30, "ss", "asr"] == 2
+
+
 def test_what_a_detector_costs_has_all_that_it_needs_in_it(results):
     beyond.main(results, results)
     cost = pd.read_csv(results / "beyond/costs.csv").set_index("detector")["cpu_s"]

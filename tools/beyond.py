@@ -31,7 +31,11 @@ TAKEN = {
     "table6": ["asr"],
     "table4": ["crossfit_auroc_within_target", "permuted_mean_auroc_within_target"],
     "defenses": ["auroc_within_target", "poison_left", "clean_removed", "told_target_class", "told_poisoned"],
+    "removal": ["target_class_accuracy", "worst_class_accuracy", "hardest_tenth_accuracy"],
 }
+# What table 7 calls what the scan's table has.
+SCANNED = {"asr": "asr", "clean_accuracy": "clean_accuracy", "auroc_within_target": "auroc_within_target"}
+SCANNED |= {"poison_left": "poison_left", "clean_flagged": "clean_removed", "flagged": "removed"}
 # The rules whose work a detector is, beside what it does itself.
 MANY = ("train", "datamodel")
 ONE = ("representations",)
@@ -64,15 +68,33 @@ def joined(folder: Path, config: dict[str, Any]) -> pd.DataFrame:
     names = named(config)
     parts = []
     for name, columns in TAKEN.items():
-        table = pd.read_csv(folder / f"tables/{name}.csv")
-        parts.append(table[table["column"].isin(columns)])
+        if (path := folder / f"tables/{name}.csv").is_file():
+            table = read_table(path)
+            parts.append(table[table["column"].isin(columns)])
+    if (path := folder / "tables/scan.csv").is_file():
+        parts.append(scanned(read_table(path)))
     made = pd.concat(parts).rename(columns={"row": "detector"})
     made = made[made["experiment"].isin(names)]
     made.insert(0, "dataset", config["dataset"])
     made.insert(2, "attack", made["experiment"].map(names))
-    rows = [*dict.fromkeys(pd.read_csv(folder / "tables/table6.csv")["row"]), "oracle"]
+    rows = [*dict.fromkeys(pd.read_csv(folder / "tables/table6.csv")["row"]), "scan", "oracle"]
     place = {name: number for number, name in enumerate([*names, *rows])}
     return made.sort_values(["experiment", "detector"], key=lambda column: column.map(place), kind="stable")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table of a run, with the number of seeds in ``seeds``; tables on request say which."""
+    table = pd.read_csv(path, dtype={"seeds": str})
+    asked = path.stem in ("removal", "scan")
+    return table.assign(seeds=[len(seeds.split()) if asked else int(seeds) for seeds in table["seeds"]])
+
+
+def scanned(table: pd.DataFrame) -> pd.DataFrame:
+    """The scan as a row of table 7; where nobody attacked, what it removes of the set as it is."""
+    quiet = table[(table["row"] == "nobody attacked: as it is") & (table["column"] == "flagged")]
+    attacked = table[(table["row"] == "scan") & table["column"].isin(SCANNED)]
+    found = pd.concat([attacked.replace({"column": SCANNED}), quiet.assign(column="clean_removed")])
+    return found.assign(row="scan")
 
 
 def costs(folder: Path, config: dict[str, Any]) -> pd.DataFrame:
@@ -88,6 +110,8 @@ def costs(folder: Path, config: dict[str, Any]) -> pd.DataFrame:
     lines += [(name, models, shared["many"] + seconds("detect", f"*-{name}")) for name in config["detectors"]]
     for name, line in config["defenses"].items():
         lines.append((name, _networks(line), shared["one"] + seconds("baseline", f"*-{name}")))
+    if (spent := sorted((folder / "benchmarks/scan").glob("exp[1-9]*.tsv"))) and (folder / "tables/scan.csv").is_file():
+        lines.append(("scan", None, sum(pd.read_csv(path, sep="\t")["cpu_time"].iloc[0] for path in spent) / len(spent)))
     made = pd.DataFrame(lines, columns=["detector", "networks", "cpu_s"]).round(2).assign(dataset=config["dataset"])
     return made.astype({"networks": "Int64"})
 
@@ -97,6 +121,7 @@ def _networks(line: dict[str, Any]) -> int | None:
     own = {
         "early_loss": line.get("networks", 0),
         "confident_learning": line.get("folds", 0) * line.get("rounds", 0),
+        "trak": line.get("networks", 0),
     }
     return None if line["method"] == "inverse_self_paced" else own.get(line["method"], 1)
 

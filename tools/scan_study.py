@@ -17,14 +17,21 @@ from rethinking_backdoors.io import write_text
 from rethinking_backdoors.reporting.figures import scan as figures
 from rethinking_backdoors.reporting.figures import style
 
+# The data sets whose sets are the evidence; others are scanned for tables of their own.
+STUDIED = sorted(path.stem for path in (Path(__file__).parents[1] / "config/scan").glob("*.yaml"))
 QUIET = "nobody attacked: "
 MEANS = ("flagged", "poison_left", "clean_flagged", "asr", "clean_accuracy")
+
+
+def _tables(folder: Path, name: str) -> list[Path]:
+    """The tables of one name that there are."""
+    return [path for dataset in STUDIED if (path := folder / dataset / f"tables/{name}.csv").is_file()]
 
 
 def sets(folder: Path) -> pd.DataFrame:
     """A line for every set that was scanned: ``dataset``, ``attacked``, ``kind``, ``seed`` and what came out."""
     made = []
-    for path in sorted(folder.glob("*/tables/scan_seeds.csv")):
+    for path in _tables(folder, "scan_seeds"):
         long = pd.read_csv(path)
         long = long[long["row"].str.startswith(("scan", QUIET))]
         wide = long.pivot_table("value", ["experiment", "row", "seed"], "column").reset_index()
@@ -63,7 +70,7 @@ def _line(dataset: str, attacked: bool, kind: str, part: pd.DataFrame) -> dict:
 def others(folder: Path) -> pd.DataFrame:
     """What every detector flags on the same sets, a line a data set and detector: means over sets."""
     made = []
-    for path in [*folder.glob("*/tables/scan_seeds.csv"), *folder.glob("*/tables/scan_others_seeds.csv")]:
+    for path in [*_tables(folder, "scan_seeds"), *_tables(folder, "scan_others_seeds")]:
         long = pd.read_csv(path)
         wide = long.pivot_table("value", ["experiment", "row", "seed"], "column").reset_index()
         quiet = wide["row"].str.contains(QUIET)

@@ -19,6 +19,8 @@ from rethinking_backdoors.io import read_npz
 from rethinking_backdoors.seeds import generator, root
 
 if TYPE_CHECKING:  # torch takes seconds to import: only the steps with networks need it
+    from pathlib import Path
+
     import torch
 
     from rethinking_backdoors.training.features import Extractor
@@ -158,9 +160,16 @@ class Experiment:
             images: (n, H, W, C) uint8, the clean training images. labels: (n,) int64.
             adversary: makes the adversarially trained network; called by the adversarial attack only.
         """
-        perturb = None
+        against: Section = {}
         if needs_adversary(self.attack["attack"]):
             from rethinking_backdoors.attacks import adversarial
 
-            perturb = partial(adversarial.perturb, network=adversary(), device=self.device, **self.ascent)
-        return poison(images, labels, **self.attack, rng=generator(self.root, "poison"), perturb=perturb)
+            network = adversarial.place(adversary(), self.device)
+            perturb = partial(adversarial.perturb, network=network, device=self.device, **self.ascent)
+            against = {"network": network, "perturb": perturb}
+        return poison(images, labels, **self.attack, rng=generator(self.root, "poison"), **against)
+
+    def shown(self, poison: "str | Path") -> Section:
+        """``attack`` as it is at test time, with what it learnt to show, if anything, from the file of the poison."""
+        made = read_npz(poison)
+        return self.attack | ({"trigger": made["pattern"]} if "pattern" in made else {})

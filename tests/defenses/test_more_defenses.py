@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from rethinking_backdoors.defenses import confident_learning, deep_neighbours, early_loss, influence_graph, isolation_forest
+from rethinking_backdoors.defenses import confident_learning, deep_neighbours, early_loss, influence_graph, isolation_forest, trak
 from rethinking_backdoors.defenses.interface import Oracle, TrainingSet
+from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.training.learner import Learner
 
 N = 200
 
@@ -140,3 +142,31 @@ def test_no_network_judges_what_it_was_trained_on():
     found = confident_learning.defend(training, settings, Oracle(), np.random.default_rng(0))
     assert found.score.max() == 0
     assert [len(subset) for subset in seen] == [150] * 12
+
+
+RECIPE = {
+    "network": "mlp", "hidden": 16, "epochs": 20, "batch_size": 20, "peak_lr": 0.2, "peak_epoch": 4,
+    "momentum": 0.9, "weight_decay": 0.0, "models_at_once": 1,
+}  # fmt: skip
+
+
+def learned(inputs, labels):
+    return Learner(inputs.astype(np.float32), labels, RECIPE)
+
+
+@pytest.mark.parametrize("networks", [1, 3])
+def test_gradients_of_a_few_networks_hold_examples_that_need_one_another_together(networks):
+    values, labels, poisoned = world()
+    settings = trak.Settings(share=0.1, networks=networks, dimensions=64, sizes=(10, 20, 40), restarts=20)
+    made = trak.weights(TrainingSet(values, labels, values, learned), settings, np.random.default_rng(0))
+    assert made.shape == (N, N)
+    same = np.flatnonzero((labels == 1) & ~np.isin(np.arange(N), poisoned))
+    assert made[np.ix_(poisoned, poisoned)].mean() > 5 * abs(made[np.ix_(same, poisoned)].mean())
+    found = trak.defend(TrainingSet(values, labels, values, learned), settings, Oracle(), np.random.default_rng(0))
+    assert len(found.removed) == 20
+    assert found.score[found.removed].min() >= np.delete(found.score, found.removed).max()
+
+
+def test_networks_in_shared_buffers_have_no_modules():
+    with pytest.raises(InputError, match=r"training\.network mlp only"):
+        learned(np.zeros((4, 2)), np.array([0, 1, 0, 1])).modules([object()])

@@ -64,4 +64,45 @@ def test_how_visible_a_change_is():
     before = np.zeros((2, 2, 2, 1), dtype=np.uint8)
     after = before.copy()
     after[0, 0, 0, 0], after[0, 0, 1, 0], after[1, 1, 1, 0] = 3, 4, 255
-    assert metrics.visibility(before, after) == pytest.approx({"l2": (5 + 255) / 2, "changed": 100 * 3 / 8})
+    found = metrics.visibility(before, after)
+    assert (found["l2"], found["changed"]) == pytest.approx(((5 + 255) / 2, 100 * 3 / 8))
+    assert found["similarity"] == pytest.approx(100 * metrics.similarity(before, after).mean())
+
+
+def test_the_structural_similarity_of_flat_images_is_that_of_their_means():
+    a, b = np.full((1, 9, 9, 3), 100, dtype=np.uint8), np.full((1, 9, 9, 3), 50, dtype=np.uint8)
+    little = (0.01 * 255) ** 2
+    assert metrics.similarity(a, b) == pytest.approx([(2 * 100 * 50 + little) / (100**2 + 50**2 + little)])
+    assert metrics.similarity(a, a) == pytest.approx([1.0])
+
+
+def test_the_structural_similarity_window_by_window():
+    rng = np.random.default_rng(0)
+    a, b = (rng.integers(0, 256, (2, 8, 9, 1), dtype=np.uint8) for _ in range(2))
+    first, second, windows = (0.01 * 255) ** 2, (0.03 * 255) ** 2, []
+    for row in range(2):
+        for column in range(3):
+            x, y = (one[1, row : row + 7, column : column + 7, 0].astype(float).ravel() for one in (a, b))
+            covariance = np.cov(x, y)
+            alike = (2 * x.mean() * y.mean() + first) * (2 * covariance[0, 1] + second)
+            windows.append(alike / ((x.mean() ** 2 + y.mean() ** 2 + first) * (covariance[0, 0] + covariance[1, 1] + second)))
+    assert metrics.similarity(a, b)[1] == pytest.approx(np.mean(windows))
+
+
+def test_a_record_one_pixel_high_has_a_similarity_too():
+    row = np.random.default_rng(0).integers(0, 256, (3, 1, 4, 1), dtype=np.uint8)
+    assert metrics.similarity(row, row) == pytest.approx(np.ones(3))
+
+
+def test_who_loses_accuracy_is_counted_by_other_networks_than_those_that_chose():
+    labels = np.array([0] * 10 + [1] * 10)
+    predicted = np.tile(labels, (4, 1))
+    predicted[::2, :2] = 1  # the choosing networks, 0 and 2, miss the images 0 and 1
+    predicted[1, 0] = 1  # of the judging ones one misses one of these, and both miss another image
+    predicted[1::2, 15] = 0
+    hard = retraining.hardest(predicted[::2] == labels)
+    assert hard.tolist() == [0, 1]
+    found = retraining.losers(predicted, labels, hard)
+    assert found["hardest_tenth_accuracy"] == pytest.approx(75.0)
+    assert found["worst_class_accuracy"] == pytest.approx(100 * (1 - 5 / 40), abs=1e-3)  # class 0: 4 + 1 of 40 are missed
+    assert retraining.losers(predicted[:1], labels, hard)["hardest_tenth_accuracy"] is None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from rethinking_backdoors.attacks.objects import Object
 from rethinking_backdoors.attacks.triggers import Trigger
 from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.io import read_npz, write_json, write_npz
+
+if TYPE_CHECKING:  # torch takes seconds to import: few attacks need it
+    import torch
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Poison:
         variant: (p,) int64, the variant of the trigger that each image carries.
         cover_index: (c,) int64, sorted positions of other examples that look poisoned and keep their labels; cover_image:
             (c, H, W, C) uint8. Most attacks have none.
+        pattern: (H, W, C) float64, what the attack learnt to show in place of rectangles. Most learn none.
     """
 
     index: np.ndarray
@@ -36,13 +40,14 @@ class Poison:
     variant: np.ndarray
     cover_index: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     cover_image: np.ndarray | None = None
+    pattern: np.ndarray | None = None
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What is put into the training set, as ``poisoned_set`` takes it and poison.npz holds it."""
         made = {"index": self.index, "image": self.image, "label": self.label}
         if self.cover_image is not None:
             made |= {"cover_index": self.cover_index, "cover_image": self.cover_image}
-        return made
+        return made if self.pattern is None else made | {"pattern": self.pattern}
 
 
 def poison(
@@ -56,6 +61,7 @@ def poison(
     count: int,
     rng: np.random.Generator,
     perturb: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
+    network: "torch.nn.Module | None" = None,
 ) -> Poison:
     """Draws the poisoned examples and makes their images.
 
@@ -65,6 +71,7 @@ def poison(
         attack: the name of a module, see ``registry``. settings: what the experiment chooses of it.
         count: number p of poisoned examples.
         perturb: maps images (p, H, W, C) uint8 and labels (p,) to perturbed images; for attacks that need an adversary only.
+        network: the adversary itself, likewise.
 
     Raises:
         InputError: more examples asked for than the attack can use, or there is no such attack.
@@ -73,14 +80,20 @@ def poison(
     chosen = methods.settings(module, settings or {})
     index = _drawn(module.eligible(labels, target_class, chosen), count, rng, f"{attack} cannot poison")
     true_label, label = labels[index], np.full(count, target_class, dtype=labels.dtype)
-    if hasattr(module, "make"):
+    pattern = None
+    if hasattr(module, "learn"):
+        trigger = pattern = module.learn(images, labels, target_class, chosen, network, rng)
+    if hasattr(module, "craft"):
+        image = module.craft(images, labels, index, trigger, target_class, chosen, network, rng)
+        variant = np.zeros(count, dtype=np.int64)
+    elif hasattr(module, "make"):
         image, variant = module.make(images[index], true_label, trigger, chosen, rng, perturb)
     else:
         image, variant = module.triggered(images[index], trigger, chosen), np.zeros(count, dtype=np.int64)
     if hasattr(module, "relabelled"):
         label = module.relabelled(true_label, target_class, int(labels.max()) + 1, chosen, rng)
     if not hasattr(module, "cover") or not (covers := round(chosen.covers * count)):
-        return Poison(index, image, label, true_label, variant)
+        return Poison(index, image, label, true_label, variant, pattern=pattern)
     free = module.coverable(labels, target_class, chosen)
     free[index] = False
     cover = _drawn(free, covers, rng, f"{attack} cannot cover itself with")

@@ -6,7 +6,11 @@ Such a module has three names: ``Settings``, a dataclass of what an experiment c
 variant of the trigger (p,) that each carries. It may lack ``make`` if it has ``triggered``, which is then done in training too.
 What differs from a plain attack with rectangles it says itself:
 
-- ``NEEDS_ADVERSARY``: whether its images are perturbed against an adversarially trained network.
+- ``NEEDS_ADVERSARY``: whether it works against an adversarially trained network.
+- ``learn(images, labels, target_class, settings, network, rng)``: what it shows in place of rectangles, (H, W, C) float64, from
+  the clean training set and that network; its other functions then get this as ``trigger``.
+- ``craft(images, labels, index, trigger, target_class, settings, network, rng)``: in place of ``make``, where poisoned images
+  depend on others: the images (p, H, W, C) uint8 at ``index`` (p,) of the clean training set.
 - ``relabelled(labels, target_class, classes, settings, rng)``: the labels (p,) of the poisoned; else they are the target class.
 - ``triggered(images, trigger, settings)``: what becomes of test images; else they get all rectangles.
 - ``wanted(labels, target_class, settings)``: which class the attacker wants of each test image, (N,), -1 where the image does not

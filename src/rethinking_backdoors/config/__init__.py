@@ -12,6 +12,7 @@ __all__ = [
     "canonical",
     "check",
     "count_of",
+    "defense_of",
     "describe",
     "detectors_of",
     "experiments",
@@ -61,6 +62,12 @@ def detectors_of(config: dict[str, Any], number: int) -> dict[str, dict[str, Any
     """The detectors as an experiment uses them; it may have a number of restarts of its own."""
     own = {key: value for key, value in experiments(config)[number].items() if key == "restarts"}
     return {name: detector | own for name, detector in config["detectors"].items()}
+
+
+def defense_of(config: dict[str, Any], name: str, number: int) -> dict[str, Any]:
+    """A line of ``defenses`` as an experiment uses it: ``share: removed`` is as much as the detectors remove there."""
+    line = config["defenses"][name]
+    return line | ({"share": experiments(config)[number]["removed"]} if line.get("share") == "removed" else {})
 
 
 def suspected(config: dict[str, Any], number: int) -> dict[str, int]:

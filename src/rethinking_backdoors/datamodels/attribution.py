@@ -53,7 +53,7 @@ def trak(
         proj_type=ProjectionType.rademacher,
         device="cpu",
         dtype=torch.float32,
-        block_size=min(dimensions, 128),
+        block_size=max(1, min(128, dimensions // 2)),  # of one block alone traker forgets its matrix
     )
     # traker's progress bars cannot be turned off.
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):

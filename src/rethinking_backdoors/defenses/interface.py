@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from rethinking_backdoors.errors import InputError
+
+if TYPE_CHECKING:  # torch takes seconds to import: only defenses that train need it
+    import torch
 
 
 class Learner(Protocol):
@@ -21,6 +24,14 @@ class Learner(Protocol):
 
     def evaluate(self, network: Any) -> tuple[np.ndarray, np.ndarray]:
         """The cross-entropy (n,) of every example of the training set, and the class (n,) that the network assigns to it."""
+        ...
+
+    def modules(self, networks: list[Any]) -> "tuple[list[torch.nn.Module], torch.Tensor, torch.Tensor]":
+        """What ``fit`` returned as ordinary modules in float32, the inputs (n, ...) as they take them, and the labels (n,).
+
+        Raises:
+            InputError: networks of this kind have no modules of their own.
+        """
         ...
 
 

@@ -22,10 +22,31 @@ def visibility(before: np.ndarray, after: np.ndarray) -> dict[str, float]:
     """How far poisoned images (p, H, W, C) uint8 lie from what they were, means over images.
 
     Returns:
-        ``l2``, the Euclidean distance on the scale 0..255, and ``changed``, the percentage of values that are others.
+        ``l2``, the Euclidean distance on the scale 0..255; ``changed``, the percentage of values that are others; and
+        ``similarity``, the structural similarity in percent, see ``similarity``.
     """
     difference = (after.astype(np.float64) - before).reshape(len(before), -1)
-    return {"l2": float(np.linalg.norm(difference, axis=1).mean()), "changed": 100 * float((difference != 0).mean())}
+    distance, changed = np.linalg.norm(difference, axis=1).mean(), 100 * (difference != 0).mean()
+    return {"l2": float(distance), "changed": float(changed), "similarity": 100 * float(similarity(before, after).mean())}
+
+
+def similarity(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Structural similarity (Wang et al. 2004, eq. 13) of images (N, H, W, C) uint8, (N,), mean over channels and windows.
+
+    Windows are squares of 7 pixels, or as many as the image is high or wide, weighted alike, that lie inside it; variances are
+    those of samples. That is what scikit-image computes unless told otherwise.
+    """
+    from numpy.lib.stride_tricks import sliding_window_view
+
+    window = tuple(min(7, side) for side in before.shape[1:3])
+    x, y = (sliding_window_view(images.astype(np.float64), window, axis=(1, 2)) for images in (before, after))
+    mean_x, mean_y, axes = x.mean((-1, -2)), y.mean((-1, -2)), {"axis": (-1, -2), "ddof": 1}
+    count = window[0] * window[1]
+    both = ((x * y).mean((-1, -2)) - mean_x * mean_y) * count / (count - 1)
+    first, second = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    alike = (2 * mean_x * mean_y + first) * (2 * both + second)
+    scale = (mean_x**2 + mean_y**2 + first) * (x.var(**axes) + y.var(**axes) + second)
+    return (alike / scale).reshape(len(before), -1).mean(1)
 
 
 def fit_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:

@@ -94,7 +94,7 @@ COMPARISONS: dict[str, Callable[..., Iterator[Row]]] = {
     "laws": explanations.laws_of_margins,
 }
 # What is no percentage.
-_UNBOUNDED = ("l2", "left", "sd", "spread", "unexplained", "flagged", "needed", "z")
+_UNBOUNDED = ("l2", "left", "sd", "spread", "unexplained", "flagged", "removed", "needed", "z")
 MEASURED = [
     "auroc",
     "auroc_within_target",
@@ -124,6 +124,11 @@ MEASURED = [
     "target_class_accuracy",
     "l2",
     "changed",
+    "similarity",
+    # Of what removal costs, see ``evaluation.retraining``.
+    "worst_class_accuracy",
+    "hardest_tenth_accuracy",
+    "clean_removed",
     # Of votes, see ``certifying``.
     "certified_accuracy",
     # Of the price of detection, see ``price``.

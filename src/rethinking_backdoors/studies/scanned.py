@@ -9,6 +9,7 @@ import numpy as np
 from rethinking_backdoors.data.labelled import Labelled
 from rethinking_backdoors.detection import alarm
 from rethinking_backdoors.detection.groups import otsu
+from rethinking_backdoors.evaluation.metrics import auroc
 from rethinking_backdoors.scan.scanning import scan
 from rethinking_backdoors.seeds import generator
 
@@ -32,7 +33,9 @@ def attacked(data: Labelled, poison: np.ndarray, measure: Measure, root: int) ->
     found = scan(data, units=UNITS, threads=1, seed=root % 2**31)
     removals = {"scan": np.flatnonzero(found.flagged), "margin_sd, Otsu": by_spread(data.labels, found.spread)}
     after, target = measure(removals), np.unique(data.labels[poison])
-    answers = {"scan": answered(found) | {"right_label": 100.0 * (found.label in target)}}
+    among = np.isin(data.labels, target)
+    found_there = auroc(found.score[among], np.isin(np.flatnonzero(among), poison))
+    answers = {"scan": answered(found) | {"right_label": 100.0 * (found.label in target), "auroc_within_target": found_there}}
     for name, removed in removals.items():
         hit = len(np.intersect1d(removed, poison))
         counts = {"flagged": len(removed), "poison_left": len(poison) - hit, "clean_flagged": len(removed) - hit}

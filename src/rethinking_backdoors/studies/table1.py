@@ -82,8 +82,10 @@ def network(
     experiment = Experiment.of(config, number, seed, "cpu")
     arrays, _ = experiment.draw()
     images, labels = arrays["train_image"], arrays["train_label"]
+    attack = experiment.attack
     if (stored := _poison(poisons, number, seed)).exists():
         images, labels = poisoned_set(images, labels, read_npz(stored))
+        attack = experiment.shown(stored)
     elif number:
         made = experiment.poison(images, labels, _no_adversary)
         images, labels = poisoned_set(images, labels, made.arrays())
@@ -94,10 +96,9 @@ def network(
     if trained is None:
         return None
     step, seconds = trained
-    clean, triggered = (
-        _predicted(step, x) for x in (arrays["test_image"], with_trigger(arrays["test_image"], experiment.attack))
-    )
-    measured = outcome(clean, triggered, arrays["test_label"], experiment.attack)
+    shown = with_trigger(arrays["test_image"], attack)
+    clean, triggered = (_predicted(step, x) for x in (arrays["test_image"], shown))
+    measured = outcome(clean, triggered, arrays["test_label"], attack)
     line = {"experiment": number, "seed": seed, **measured, "epochs": recipe.epochs, "precision": precision(recipe)}
     return line | {"recipe": digest(experiment.training), "hours": round(seconds / 3600, 3)}
 

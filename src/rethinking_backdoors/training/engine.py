@@ -114,13 +114,11 @@ def train_modules(
     Raises:
         InputError: networks of this kind are trained in buffers that they share, and have no modules of their own.
     """
-    if training["network"] != "mlp":
-        raise InputError(f"training.network is {training['network']}: single networks can be had of an mlp only.")
+    if training["network"] != "mlp":  # before anything is trained
+        raise InputError(mlp.NO_MODULES)
     kind = trainer(training, "cpu")
     x, y = kind.prepare(extract(images, extractor) if extractor else images), torch.from_numpy(labels)
-    trained = kind.train(x, y, *drawn(root, alpha, range(models), len(images)))
-    assert isinstance(trained, mlp.Models)
-    return trained.modules(), x
+    return mlp.as_modules(kind.train(x, y, *drawn(root, alpha, range(models), len(images)))), x
 
 
 def _fetched(launched: Iterator[torch.Tensor], device: str) -> Iterator[np.ndarray]:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from rethinking_backdoors.seeds import generator
+from rethinking_backdoors.training import mlp
 from rethinking_backdoors.training.interface import Models
 from rethinking_backdoors.training.registry import trainer
 
@@ -39,6 +40,14 @@ class Learner:
         (logits,) = network.logits(self.inputs)
         loss = torch.nn.functional.cross_entropy(logits.T.double(), self.labels, reduction="none")
         return loss.cpu().numpy(), logits.argmax(0).cpu().numpy()
+
+    def modules(self, networks: list[Models]) -> tuple[list[torch.nn.Module], torch.Tensor, torch.Tensor]:
+        """Networks of ``fit`` as ordinary modules in float32, the inputs (n, ...) as they take them, and the labels (n,).
+
+        Raises:
+            InputError: networks of this kind have no modules of their own.
+        """
+        return [module.float() for one in networks for module in mlp.as_modules(one)], self.inputs.float(), self.labels
 
 
 def representations(

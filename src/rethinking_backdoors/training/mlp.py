@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from rethinking_backdoors.errors import InputError
 from rethinking_backdoors.training.interface import batches, margin, triangle
 
 # Small enough that the hidden layer of a block of models stays in the processor's cache.
@@ -71,6 +72,20 @@ class Models:
         """
         parts = zip(inputs.split(_EVALUATED_AT_ONCE), labels.split(_EVALUATED_AT_ONCE), strict=True)
         return torch.cat([margin(self.logits(x), y) for x, y in parts], dim=1)
+
+
+NO_MODULES = "single networks can be had of training.network mlp only."
+
+
+def as_modules(trained: object) -> list[torch.nn.Module]:
+    """Trained networks of this kind as ordinary modules.
+
+    Raises:
+        InputError: they are of another kind, which is trained in buffers that are shared.
+    """
+    if not isinstance(trained, Models):
+        raise InputError(NO_MODULES)
+    return trained.modules()
 
 
 class Trainer:
