@@ -22,6 +22,7 @@ rule scan:
         training=lambda w: training_of(config, int(w.experiment)),
         features=config.get("features"),
         models=config["deployed"]["models"],
+        share=lambda w: EXPERIMENTS[int(w.experiment)]["removed"],
     script:
         "../scripts/scan.py"
 

@@ -19,7 +19,7 @@ with job(snakemake.log[0]):
     }
     if len(poison):
         measure = lambda removals: retrain(train, test, removals, root=experiment.root, models=params.models, **own)  # noqa: E731
-        rows = attacked(Labelled(*train), poison, measure, experiment.root)
+        rows = attacked(Labelled(*train), poison, measure, experiment.root, params.share)
     else:
         rows = unattacked(Labelled(*train), experiment.root)
     start = {"experiment": experiment.number, "seed": experiment.seed}

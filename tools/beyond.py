@@ -30,10 +30,11 @@ TAKEN = {
     "table3": ["clean_accuracy"],
     "table6": ["asr"],
     "table4": ["crossfit_auroc_within_target", "permuted_mean_auroc_within_target"],
-    "defenses": ["auroc_within_target", "poison_left", "clean_removed", "told_target_class", "told_poisoned"],
+    "defenses": ["auroc_within_target", "poison_left", "clean_removed", "told_target_class", "told_poisoned", "told_clean"],
     "removal": ["target_class_accuracy", "worst_class_accuracy", "hardest_tenth_accuracy"],
 }
-# What table 7 calls what the scan's table has.
+# What table 7 calls what the scan's table has. The scan removes what it is sure of; ranked, as much as detectors do.
+SCANS = {"scan": "scan", "ranked by the scan": "scan_ranked"}
 SCANNED = {"asr": "asr", "clean_accuracy": "clean_accuracy", "auroc_within_target": "auroc_within_target"}
 SCANNED |= {"poison_left": "poison_left", "clean_flagged": "clean_removed", "flagged": "removed"}
 # The rules whose work a detector is, beside what it does itself.
@@ -77,7 +78,7 @@ def joined(folder: Path, config: dict[str, Any]) -> pd.DataFrame:
     made = made[made["experiment"].isin(names)]
     made.insert(0, "dataset", config["dataset"])
     made.insert(2, "attack", made["experiment"].map(names))
-    rows = [*dict.fromkeys(pd.read_csv(folder / "tables/table6.csv")["row"]), "scan", "oracle"]
+    rows = [*dict.fromkeys(pd.read_csv(folder / "tables/table6.csv")["row"]), *SCANS.values(), "oracle"]
     place = {name: number for number, name in enumerate([*names, *rows])}
     return made.sort_values(["experiment", "detector"], key=lambda column: column.map(place), kind="stable")
 
@@ -90,11 +91,11 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def scanned(table: pd.DataFrame) -> pd.DataFrame:
-    """The scan as a row of table 7; where nobody attacked, what it removes of the set as it is."""
+    """The scan as rows of table 7; where nobody attacked, what it removes of the set as it is."""
     quiet = table[(table["row"] == "nobody attacked: as it is") & (table["column"] == "flagged")]
-    attacked = table[(table["row"] == "scan") & table["column"].isin(SCANNED)]
-    found = pd.concat([attacked.replace({"column": SCANNED}), quiet.assign(column="clean_removed")])
-    return found.assign(row="scan")
+    attacked = table[table["row"].isin(SCANS) & table["column"].isin(SCANNED)]
+    found = pd.concat([attacked.replace({"column": SCANNED}), quiet.assign(column="clean_removed", row="scan")])
+    return found.replace({"row": SCANS})
 
 
 def costs(folder: Path, config: dict[str, Any]) -> pd.DataFrame:
@@ -111,7 +112,8 @@ def costs(folder: Path, config: dict[str, Any]) -> pd.DataFrame:
     for name, line in config["defenses"].items():
         lines.append((name, _networks(line), shared["one"] + seconds("baseline", f"*-{name}")))
     if (spent := sorted((folder / "benchmarks/scan").glob("exp[1-9]*.tsv"))) and (folder / "tables/scan.csv").is_file():
-        lines.append(("scan", None, sum(pd.read_csv(path, sep="\t")["cpu_time"].iloc[0] for path in spent) / len(spent)))
+        mean = sum(pd.read_csv(path, sep="\t")["cpu_time"].iloc[0] for path in spent) / len(spent)
+        lines += [(name, None, mean) for name in SCANS.values()]
     made = pd.DataFrame(lines, columns=["detector", "networks", "cpu_s"]).round(2).assign(dataset=config["dataset"])
     return made.astype({"networks": "Int64"})
 

@@ -10,7 +10,8 @@ from rethinking_backdoors.config import load
 from rethinking_backdoors.reporting.findings import STOPPED
 
 # Of attacks that do not give the target class's label.
-LABELS = dict.fromkeys(("clean_label", "clean_label_adversarial", "sig"), "kept")
+KEPT = ("clean_label", "clean_label_adversarial", "narcissus", "sig", "sleeper_agent", "tuap")
+LABELS = dict.fromkeys(KEPT, "kept")
 LABELS |= {"all_to_all": "the next", "untargeted": "any wrong"}
 CHANGES = (1, 2, 5, 10, 20, 50)
 
@@ -26,7 +27,8 @@ class Beyond(Reference):
     def __init__(self, configuration: str):
         config = load(ROOT / f"config/beyond/{configuration}.yaml")
         super().__init__(config["dataset"])
-        self.lines = {line["experiment"]: line for line in config["experiments"]}
+        made = set(self.table("attacks")["experiment"])
+        self.lines = {line["experiment"]: line for line in config["experiments"] if line["experiment"] in made}
         self.label = config["target_class"]
         table = read(PLACE / ("table8.csv" if config["images"]["source"] == "records" else "table7.csv"))
         self.joined = table[table["dataset"] == config["dataset"]]
@@ -55,7 +57,8 @@ class Beyond(Reference):
                 row = {"name": self.names[number], "poisoned": line["poisoned"], "label": LABELS.get(line["attack"], "changed")}
                 row |= {"asr": self.between("attacks", experiment=number, column="asr", row="none"), "l2": cell(column="l2")}
                 row |= {"quiet": quiet(column="asr"), "recognised": quiet(column="poisoned_accuracy")}
-                made.append(row | {"clean": f"{cell(column='clean_accuracy'):.1f}", "changed": cell(column="changed")})
+                row |= {name: cell(column=name) for name in ("changed", "similarity")}
+                made.append(row | {"clean": f"{cell(column='clean_accuracy'):.1f}"})
         return made
 
     def possible(self, number: int) -> float:
@@ -66,14 +69,32 @@ class Beyond(Reference):
 
     @property
     def working(self) -> list[int]:
-        """Attacks that have half of the success that is possible, or more."""
+        """Attacks that have half of the success that is possible, or more, and owe half of that to the poison."""
         success = self.by("attacks", column="asr", row="none")
-        return [number for number in self.lines if number and success[number] >= self.possible(number) / 2]
+        alone = self.by("attacks", column="asr", row="unpoisoned")
+        enough = lambda number: success[number] >= max(self.possible(number) / 2, 2 * alone[number])  # noqa: E731
+        return [number for number in self.lines if number and enough(number)]
 
     @property
     def idle(self) -> list[str]:
-        """The other attacks."""
-        return [self.names[number] for number in self.lines if number and number not in self.working]
+        """The attacks that have less."""
+        success = self.by("attacks", column="asr", row="none")
+        return [self.names[number] for number in self.lines if number and success[number] < self.possible(number) / 2]
+
+    @property
+    def needless(self) -> list[str]:
+        """The attacks whose trigger does more than half of it where nobody poisoned."""
+        none = {*self.working, *(number for number in self.lines if self.names[number] in self.idle)}
+        return [self.names[number] for number in self.lines if number and number not in none]
+
+    @property
+    def suffered(self) -> dict[str, dict[str, float]]:
+        """Of each row of table 7 by how many points accuracies change against ``none``, means over the attacks that work."""
+        columns = ["clean_accuracy", "worst_class_accuracy", "hardest_tenth_accuracy"]
+        table = self.joined[self.joined["column"].isin(columns) & self.joined["experiment"].isin(self.working)]
+        mean = table.pivot_table("value", "detector", "column")
+        change = (mean - mean.loc["none"]).round(4) + 0.0  # no minus before a zero
+        return change.loc[[name for name in self.detectors if name in change.index]].to_dict("index")
 
     @property
     def detectors(self) -> dict[str, dict[str, Any]]:
@@ -86,7 +107,7 @@ class Beyond(Reference):
             success = cells["asr"].reindex(self.working)
             within = cells.get("auroc_within_target", pd.Series(dtype=float)).reindex(self.working)
             lasting = [self.names[n] for n in self.working if success[n] > STOPPED]
-            told = [word for word in ("target_class", "poisoned") if cells.get((f"told_{word}", self.working[0]), 0) > 0]
+            told = [word for word in ("target_class", "poisoned", "clean") if cells.get((f"told_{word}", self.working[0]), 0) > 0]
             line = {"stopped": len(self.working) - len(lasting), "lasting": lasting, "told": told, "asr": success}
             line |= {"within": "" if within.isna().all() else f"{within.min():.0f} to {within.max():.0f}"}
             line |= {"quiet": cells["clean_removed", 0], "cost": "", "networks": ""}
@@ -95,6 +116,10 @@ class Beyond(Reference):
                 line |= {"cost": f"{costs['cpu_s'][name]:.1f}", "networks": "many" if pd.isna(networks) else f"{networks:,.0f}"}
             made[name] = line
         return made
+
+    def rivals(self, names: list[str]) -> list[str]:
+        """All detectors but these and the ends."""
+        return [name for name in self.detectors if name not in (*ENDS, *names)]
 
     def stops(self, detector: str) -> int:
         """How many of the attacks that work."""

@@ -6,6 +6,7 @@ import pandas as pd
 from references import ROOT, Reference, read
 
 from rethinking_backdoors.config import describe, load
+from rethinking_backdoors.reporting.figures.scan import exponent
 
 _DIRTY, _CLEAN = "dirty label, {}", "clean label, {} %"
 NAMES = {1: _DIRTY.format("one pixel, 1.5 %"), 2: _DIRTY.format("one pixel, 5 %")}
@@ -139,3 +140,26 @@ class Whole(Large):
 
     def paper(self, where: str, experiment: int, column: str) -> str:
         return f"{self.number(where, experiment, column).published:.1f}"
+
+
+class Price:
+    """How many models a trigger needs as the data grow, and what they cost (scan_growth.csv)."""
+
+    def __init__(self, dataset: str):
+        table = Reference(dataset).table("scan_growth")
+        self.seeds = table["seeds"].astype(str).str.split().str.len().max()
+        self.lines = {key: line.sort_values("examples") for key, line in table.groupby(["experiment", "subsets", "column"])}
+        self.fixed = next(subsets for _, subsets, _ in self.lines if subsets != "half")
+
+    def ends(self, experiment: int, subsets: str, column: str = "models_needed") -> tuple[float, float]:
+        """The values of the smallest and of the largest set."""
+        values = self.lines[experiment, subsets, column]["value"]
+        return values.iloc[0], values.iloc[-1]
+
+    def powers(self, subsets: str, column: str) -> list[float]:
+        """The powers of n that a column grows with, an experiment each, from the lowest."""
+        return sorted(exponent(line) for (_, kind, name), line in self.lines.items() if (kind, name) == (subsets, column))
+
+    def saved(self, experiment: int) -> float:
+        """How many times cheaper subsets of a fixed size are on the largest set."""
+        return self.ends(experiment, "half", "price_needed")[1] / self.ends(experiment, self.fixed, "price_needed")[1]

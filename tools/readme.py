@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 from beyond_reference import Beyond, Frontier, domains, ranked
 from card_reference import Card
-from more_references import Large, Whole
+from more_references import Large, Price, Whole
 from printed import cell, counted, last, printed, spread
 from references import ROOT, Reference, read, replicated
 
@@ -70,7 +70,7 @@ def pages() -> dict[Path, str]:
     names |= {"whole": Whole(), "fashion": Large("fashion_mnist"), "card": Card(), "beyond": Beyond("digits")}
     names["once"] = yaml.safe_load((ROOT / "results/reference/measured.yaml").read_text(encoding="utf-8"))
     names |= {"photographs": Beyond("cifar10_mini"), "frontier": Frontier()}
-    names |= {"domains": domains(), "ranked": ranked}
+    names |= {"domains": domains(), "ranked": ranked, "price": Price("fashion_mini")}
     names["others"] = list(read(ROOT / "results/reference/scan/others.csv").itertuples())
     names["trusted_sets"] = list(names["digits"].table("scan_trusted")["set"].unique())
     names["scanned_data"] = [x for x in read(ROOT / "results/reference/scan/summary.csv")["dataset"].unique() if x != "all"]

@@ -105,6 +105,14 @@ class Experiment:
         extractor = self.extractor(self.fit_features(arrays) if self.features else None)
         return arrays["train_image"], arrays["train_label"], extractor
 
+    def clean_examples(self, drawn: Mapping[str, np.ndarray], each: int = 10) -> tuple[np.ndarray, np.ndarray]:
+        """So many clean images of every class, and labels, for defenses that are told some: spare ones, or of the test set."""
+        kind = "spare" if "spare_label" in drawn else "test"
+        images, labels = drawn[f"{kind}_image"], drawn[f"{kind}_label"]
+        order = self.shared("clean examples").permutation(len(labels))
+        chosen = np.sort(np.concatenate([order[labels[order] == label][:each] for label in np.unique(labels)]))
+        return images[chosen], labels[chosen]
+
     def fit_features(self, drawn: Arrays) -> Arrays:
         """See ``training.features.fit``: the features of the seed, fitted on the spare images of ``draw``.
 

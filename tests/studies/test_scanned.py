@@ -25,11 +25,13 @@ def test_rows_of_an_attacked_set_count_what_is_flagged(planted):
             name: {"asr": 100.0 - len(np.intersect1d(taken, poison)), "clean_accuracy": 90.0} for name, taken in removals.items()
         }
 
-    rows = {row["row"]: row for row in scanned.attacked(data, poison, measure, 7)}
+    rows = {row["row"]: row for row in scanned.attacked(data, poison, measure, 7, 0.1)}
     assert rows["scan"]["alarm"] == 100
     assert rows["scan"]["right_label"] == 100
     assert rows["scan"]["asr"] == 100 - (24 - rows["scan"]["poison_left"])
     assert rows["scan"]["flagged"] == 24 - rows["scan"]["poison_left"] + rows["scan"]["clean_flagged"]
+    ranked = rows["ranked by the scan"]
+    assert (ranked["flagged"], ranked["poison_left"]) == (40, 0)
     spread = rows["margin_sd, Otsu"]
     # In label 3 the poison stands apart; every other label is cut somewhere, too.
     assert spread["poison_left"] == 0

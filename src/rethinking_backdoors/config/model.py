@@ -176,7 +176,7 @@ class Defense(BaseModel):
 
     model_config = ConfigDict(extra="allow")
     method: str
-    oracle: Annotated[list[Literal["target_class", "poisoned"]], AfterValidator(different)]
+    oracle: Annotated[list[Literal["target_class", "poisoned", "clean"]], AfterValidator(different)]
 
 
 class Deployed(Section):

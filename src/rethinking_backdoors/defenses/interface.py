@@ -59,10 +59,12 @@ class Oracle:
     Attributes:
         target_class: the label that the attacker wants.
         poisoned: the number of poisoned examples, or a bound on it.
+        clean: a few clean examples of every class that are not in the training set: inputs (c, ...) and labels (c,).
     """
 
     target_class: int | None = None
     poisoned: int | None = None
+    clean: tuple[np.ndarray, np.ndarray] | None = None
 
 
 @dataclass(frozen=True)

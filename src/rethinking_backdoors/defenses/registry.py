@@ -1,7 +1,7 @@
 """Runs the defense that a line of the configuration names. A new defense is a module here and a line there."""
 
 import hashlib
-from dataclasses import asdict, replace
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -41,7 +41,7 @@ def run(line: dict[str, Any], examples: TrainingSet, known: Oracle, rng: np.rand
         rng: the stream of everything that the defense draws.
     """
     module, settings = check(line)
-    told = Oracle(**{name: fact for name, fact in asdict(known).items() if name in line.get("oracle", [])})
+    told = Oracle(**{name: getattr(known, name) for name in line.get("oracle", [])})
     order = content_order(examples.inputs, examples.labels)
     arrays = {name: getattr(examples, name)[order] for name in ("inputs", "labels", "representations")}
     found = module.defend(replace(examples, **arrays), settings, told, rng)

@@ -12,7 +12,7 @@ from rethinking_backdoors.detection.scores import ranking
 from rethinking_backdoors.evaluation.metrics import auroc, precision_at_p
 from rethinking_backdoors.io import read_json, read_npz
 
-COUNTS = ("removed", "left", "told_poisoned")  # endings of columns that are no percentages
+COUNTS = ("removed", "left", "told_poisoned", "told_clean")  # endings of columns that are no percentages
 COLUMNS = ["table", "experiment", "row", "column", "seed", "value"]
 Row = tuple[str, str, str, float]
 
@@ -77,6 +77,8 @@ def _retrained(files: Files, truth: dict[str, np.ndarray]) -> Iterator[Row]:
         yield "defenses", defense, "target_class_accuracy", measured["target_class_accuracy"]
         yield "defenses", defense, "told_target_class", int("target_class" in told)
         yield "defenses", defense, "told_poisoned", told.get("poisoned", 0)
+        if "clean" in told:
+            yield "defenses", defense, "told_clean", told["clean"]
 
 
 def scores_by_defense(paths: dict[str, str]) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ import numpy as np
 from rethinking_backdoors.data.labelled import Labelled
 from rethinking_backdoors.detection import alarm
 from rethinking_backdoors.detection.groups import otsu
+from rethinking_backdoors.detection.scores import number_of
 from rethinking_backdoors.evaluation.metrics import auroc
 from rethinking_backdoors.scan.scanning import scan
 from rethinking_backdoors.seeds import generator
@@ -24,14 +25,16 @@ Row = dict[str, Any]
 Measure = Callable[[dict[str, np.ndarray]], dict[str, dict[str, float]]]
 
 
-def attacked(data: Labelled, poison: np.ndarray, measure: Measure, root: int) -> Iterator[Row]:
-    """Rows of the scan, and of Otsu's cut of the margins' standard deviation within each label, on one poisoned set.
+def attacked(data: Labelled, poison: np.ndarray, measure: Measure, root: int, share: float) -> Iterator[Row]:
+    """Rows of the scan on one poisoned set; of removal by its ranking, whatever it answers; and of Otsu's cut of the margins'
+    standard deviation within each label.
 
     Args:
-        poison: (p,) the poisoned examples.
+        poison: (p,) the poisoned examples. share: of the examples, that is removed by rank, as the paper's detectors do.
     """
     found = scan(data, units=UNITS, threads=1, seed=root % 2**31)
     removals = {"scan": np.flatnonzero(found.flagged), "margin_sd, Otsu": by_spread(data.labels, found.spread)}
+    removals["ranked by the scan"] = np.flatnonzero(found.rank <= number_of(share, len(found.rank)))
     after, target = measure(removals), np.unique(data.labels[poison])
     among = np.isin(data.labels, target)
     found_there = auroc(found.score[among], np.isin(np.flatnonzero(among), poison))
