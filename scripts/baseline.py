@@ -18,14 +18,12 @@ with job(snakemake.log[0], snakemake.params.device):
 
             return Learner(experiment.represent(inputs.features)(images), labels, experiment.training, experiment.device)
 
-        started, learned = time.perf_counter(), read_npz(inputs.representations[i], "representations")["representations"]
+        started, line = time.perf_counter(), params.lines[i]
+        learned = read_npz(inputs.representations[i], "representations")["representations"]
         examples = TrainingSet(*read_poisoned(inputs.images, inputs.poison[i]), learned, learner)
-        rng = generator(experiment.root, "defense", snakemake.wildcards.defense)
-        if "clean" in params.lines[i]["oracle"]:
-            params.suspected[i]["clean"] = experiment.clean_examples(read_npz(inputs.images))
-        found = run(params.lines[i], examples, Oracle(**params.suspected[i]), rng)
+        clean = experiment.clean_examples(read_npz(inputs.images)) if "clean" in line["oracle"] else None
+        told = Oracle(**params.suspected[i], clean=clean).told(line["oracle"])
+        found = run(line, examples, told, generator(experiment.root, "defense", snakemake.wildcards.defense))
         write_npz(output.score[i], score=found.score if found.score is not None else [])
-        told = {fact: value for fact, value in params.suspected[i].items() if fact in params.lines[i]["oracle"]}
-        told |= {"clean": len(told["clean"][1])} if "clean" in told else {}
-        facts = {"settings": params.lines[i], "oracle": told, "seconds": round(time.perf_counter() - started, 3)}
+        facts = {"settings": line, "oracle": told.facts(), "seconds": round(time.perf_counter() - started, 3)}
         write_json(output.removed[i], {"removed": found.removed.tolist(), **facts})

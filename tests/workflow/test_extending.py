@@ -170,3 +170,34 @@ def test_matrices_in_float16_and_tables_on_request(tmp_path):
     assert 0 < attacks["none", "changed"] < 100 / 64 * 1.01  # one pixel of 64, unless it was white before
     certified = pd.read_csv(tmp_path / "half" / RESULTS / "tables/certificates.csv")
     assert set(certified["column"]) == {"clean_accuracy", "asr", "certified_accuracy"}
+
+
+def test_what_an_attack_learnt_goes_with_its_poison_and_a_defense_may_be_told_clean_images(tmp_path):
+    """From nothing to what removal costs; ``share: removed`` is the experiment's own share."""
+
+    def learnt(config):
+        (line,) = [line for line in config["experiments"] if line["experiment"] == 5]
+        line |= {"attack": "narcissus", "settings": {"radius": 40.0, "steps": 10}, "removed": 0.15}
+        config |= {"only": [5], "seeds": [0]}
+        search = {"sizes": [10], "restarts": 3}
+        config["defenses"] = {
+            "agpd": {"method": "agpd", "oracle": ["clean"], "tau": 0.3},
+            "trak": {"method": "trak", "oracle": [], "share": "removed", "networks": 1, "dimensions": 32, **search},
+        }
+
+    targets = [RESULTS / f"tables/{name}.csv" for name in ("removal", "attacks", "defenses")]
+    code, text = snakemake(tmp_path, *targets, config=variant(tmp_path, learnt))
+    assert code == 0, text[-3000:]
+    removal, attacks, defenses = (pd.read_csv(tmp_path / path).set_index(["row", "column"])["value"] for path in targets)
+    made = np.load(tmp_path / RESULTS / "exp5/seed0/poison.npz")
+    assert np.abs(made["pattern"]).max() == pytest.approx(40)
+    before = np.load(tmp_path / RESULTS / "images/seed0.npz")["train_image"][made["index"]]
+    assert (made["image"] == np.rint(np.clip(before + made["pattern"], 0, 255))).all()
+    # The pattern is three times as loud at test, which networks that nobody poisoned notice.
+    assert attacks["unpoisoned", "poisoned_accuracy"] < attacks["unpoisoned", "clean_accuracy"]
+    assert 0 < attacks["none", "similarity"] < 100
+    assert defenses["trak", "removed"] == defenses["refined", "removed"] == 30
+    assert defenses["agpd", "told_clean"] == 100
+    assert {"none", "true", "agpd", "trak", "paper"} <= set(removal.index.get_level_values("row"))
+    assert removal["none", "worst_class_accuracy"] <= removal["none", "clean_accuracy"]
+    assert removal["trak", "clean_removed"] == defenses["trak", "clean_removed"]

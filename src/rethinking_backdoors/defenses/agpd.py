@@ -1,22 +1,25 @@
 """AGPD (Yuan et al., ICLR 2025): in a poisoned label gradients point two ways, and a few clean examples say which way is right.
 
 Told a few clean examples of every class. g is the gradient of the label's logit by a layer's output, here of the hidden layer of
-one network that is trained on all examples. Of every class: how far g of the most unlike example lies from the clean mean (gap); a
-class whose gap stands out by more than e^2 robust deviations is poisoned. There the poison grows from that example: r compares the
-distance to the mean of what was found with that to the clean mean, and whatever has a scaled r up to ``tau`` joins, until nothing
-does. Of all rounds the one counts where r's histogram has come to rest.
+one network that is trained on all examples. Of every class: how far g of the most unlike example lies from the clean mean (gap);
+a class whose gap stands out by more than e^2 robust deviations is poisoned. There the poison grows from that example: r compares
+the distance to the mean of what was found with that to the clean mean, and whatever has a scaled r up to ``tau`` joins, until
+nothing does. Of all rounds the one counts where r's histogram has come to rest.
 
 As in its description; the released code reads one setting that it never uses, lacks another (``tau``) and ends in an error where
 less than ten rounds grow; here the last one is taken then.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from scipy.spatial.distance import jensenshannon
 
 from rethinking_backdoors.defenses.interface import Oracle, Removal, TrainingSet
+
+if TYPE_CHECKING:  # torch takes seconds to import: only defenses that train need it
+    import torch
 
 ORACLE = ("clean",)
 _TINY = 1e-12
@@ -36,12 +39,14 @@ class Settings:
     window: int = 10
 
 
-def gradients(module: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+def gradients(module: "torch.nn.Module", inputs: "torch.Tensor", labels: "torch.Tensor") -> tuple[np.ndarray, np.ndarray]:
     """The gradient (n, d) of each label's logit by the output of the last layer but one, scaled to length 1; the classes (n,)
     that the network assigns."""
+    import torch
+
     layers = [layer for layer in module.modules() if isinstance(layer, torch.nn.Linear)]
     kept: list[torch.Tensor] = []
-    handle = layers[-2].register_forward_hook(lambda layer, given, output: kept.append(output))
+    handle = layers[-2].register_forward_hook(lambda _, given, output: kept.append(output))  # pyright: ignore[reportArgumentType]
     logits = module(inputs)
     handle.remove()
     (found,) = torch.autograd.grad(logits.gather(1, labels[:, None]).sum(), kept[0])

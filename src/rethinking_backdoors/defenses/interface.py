@@ -66,6 +66,16 @@ class Oracle:
     poisoned: int | None = None
     clean: tuple[np.ndarray, np.ndarray] | None = None
 
+    def told(self, names: list[str]) -> "Oracle":
+        """These facts alone."""
+        return Oracle(**{name: getattr(self, name) for name in names})
+
+    def facts(self) -> dict[str, int]:
+        """What is told, in numbers; of clean examples how many."""
+        clean = None if self.clean is None else len(self.clean[1])
+        known = {"target_class": self.target_class, "poisoned": self.poisoned, "clean": clean}
+        return {name: fact for name, fact in known.items() if fact is not None}
+
 
 @dataclass(frozen=True)
 class Removal:

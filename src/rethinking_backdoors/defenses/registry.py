@@ -41,7 +41,7 @@ def run(line: dict[str, Any], examples: TrainingSet, known: Oracle, rng: np.rand
         rng: the stream of everything that the defense draws.
     """
     module, settings = check(line)
-    told = Oracle(**{name: getattr(known, name) for name in line.get("oracle", [])})
+    told = known.told(line.get("oracle", []))
     order = content_order(examples.inputs, examples.labels)
     arrays = {name: getattr(examples, name)[order] for name in ("inputs", "labels", "representations")}
     found = module.defend(replace(examples, **arrays), settings, told, rng)
