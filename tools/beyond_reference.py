@@ -93,7 +93,7 @@ class Beyond(Reference):
         columns = ["clean_accuracy", "worst_class_accuracy", "hardest_tenth_accuracy"]
         table = self.joined[self.joined["column"].isin(columns) & self.joined["experiment"].isin(self.working)]
         mean = table.pivot_table("value", "detector", "column")
-        change = (mean - mean.loc["none"]).round(4) + 0.0  # no minus before a zero
+        change = (mean - mean.loc["none"]).dropna().round(4) + 0.0  # no minus before a zero
         return change.loc[[name for name in self.detectors if name in change.index]].to_dict("index")
 
     @property
@@ -110,7 +110,8 @@ class Beyond(Reference):
             told = [word for word in ("target_class", "poisoned", "clean") if cells.get((f"told_{word}", self.working[0]), 0) > 0]
             line = {"stopped": len(self.working) - len(lasting), "lasting": lasting, "told": told, "asr": success}
             line |= {"within": "" if within.isna().all() else f"{within.min():.0f} to {within.max():.0f}"}
-            line |= {"quiet": cells["clean_removed", 0], "cost": "", "networks": ""}
+            quiet = cells.get(("clean_removed", 0))  # the scan ranks no set that nobody attacked
+            line |= {"quiet": "-" if quiet is None else f"{quiet:.0f}", "cost": "", "networks": ""}
             if name in costs.index:
                 networks = costs["networks"][name]
                 line |= {"cost": f"{costs['cpu_s'][name]:.1f}", "networks": "many" if pd.isna(networks) else f"{networks:,.0f}"}
@@ -124,6 +125,26 @@ class Beyond(Reference):
     def stops(self, detector: str) -> int:
         """How many of the attacks that work."""
         return self.detectors[detector]["stopped"]
+
+    def found(self, name: str) -> int:
+        """How many of the attacks that work a detector ranks at 90 or above within the label."""
+        ranks = self.cells("auroc_within_target", name)
+        return sum(ranks.get(number, 0) >= 90 for number in self.working)
+
+    @property
+    def alarms(self) -> dict[str, int]:
+        """How many attacked sets were scanned, what the scan said of them, and how many clean examples it flagged in all."""
+        table = self.table("scan")
+        table = table[table["row"] == "scan"]
+        sets = table["seeds"].astype(str).str.split().str.len()
+        count = lambda column, unit: round((table["value"] * sets / unit)[table["column"] == column].sum())  # noqa: E731
+        answers = {name: count(name, 100) for name in ("alarm", "look", "right_label")}
+        return answers | {"sets": int(sets[table["column"] == "alarm"].sum()), "clean": count("clean_flagged", 1)}
+
+    def finds(self, names: list[str]) -> str:
+        """Of some detectors the one that finds most attacks, and how many: "`agpd` 4"."""
+        name = max(names, key=self.found)
+        return f"`{name}` {self.found(name)}"
 
     def best(self, names: list[str]) -> str:
         """Of some detectors the one that stops most attacks, and how many: "`ispl` 7"; "none" if none stops any."""
@@ -185,30 +206,6 @@ class Beyond(Reference):
     def lost(self) -> float:
         """Points of accuracy between the largest and the smallest subsets."""
         return self.certified[-1]["clean"] - self.certified[0]["clean"]
-
-
-# Data that are no images, by configuration, in words.
-DOMAINS = {
-    "optdigits": "digits as a table",
-    "spambase": "mails as a table",
-    "kddcup": "network connections",
-    "mails": "mails as words",
-    "programs": "programs as bytes",
-}
-
-
-def domains() -> dict[str, Beyond]:
-    """What is committed of each."""
-    return {words: Beyond(name) for name, words in DOMAINS.items()}
-
-
-def ranked(found: dict[str, Beyond], low: float, high: float) -> list[str]:
-    """The attacks, with their data, that `paper` or `refined`, whichever is better, rank from ``low`` to below ``high``."""
-    made = []
-    for words, data in found.items():
-        best = data.cells("auroc_within_target", "paper", "refined")
-        made += [f"{words}: {data.names[n]}" for n in data.working if low <= best[n] < high]
-    return made
 
 
 class Frontier:

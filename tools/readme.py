@@ -11,8 +11,9 @@ from typing import Any
 import jinja2
 import pandas as pd
 import yaml
-from beyond_reference import Beyond, Frontier, domains, ranked
+from beyond_reference import Beyond, Frontier
 from card_reference import Card
+from domains_reference import domains, ranked
 from more_references import Large, Price, Whole
 from printed import cell, counted, last, printed, spread
 from references import ROOT, Reference, read, replicated
