@@ -13,7 +13,7 @@ with job(snakemake.log[0], snakemake.params.device, snakemake.resources.mem_mb):
     if inputs.control:  # where detection looks
         masks, margins, _ = open_with_masks(inputs.margins, asked(snakemake.wildcards))
         found = np.concatenate([read_npz(path, "found")["found"] for path in inputs.control], axis=1)
-        halves = tuple(halves_of(weights_of(params.estimator, params.device, params.storage), masks, margins))
+        halves = halves_of(weights_of(params.estimator, params.device, params.storage), masks, margins)
         share = objective_of_poison(halves, np.flatnonzero(strength["poisoned"]), found)
         values.append(("lemma2", "poisoned", "objective_percent", share))
     lines = [

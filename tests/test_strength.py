@@ -139,6 +139,26 @@ def test_k_output_of_synthetic_margins():
     assert models[0].tolist() == expected
 
 
+def test_numbers_that_are_rare_are_taken_together_to_a_curve():
+    """More than a hundred numbers k in 1,000 models: few occur in five models for every example, neighbours together do."""
+    rng = np.random.default_rng(1)
+    masks = rng.random((1000, 2000)) < 0.5
+    support = np.arange(1500)
+    margins = np.zeros((1000, 2000))
+    examples = np.r_[:20, 1700:1720]
+    margins[:, examples] = 0.01 * masks[:, support].sum(1, keepdims=True)
+    margins[masks] = 1000
+    k, g, models = strength.k_output(masks, margins, support, examples)
+    assert len(k) >= 5
+    width = k[1] - k[0]
+    assert width > 1
+    assert (np.diff(k) == width).all()
+    assert g == pytest.approx(np.tile(0.01 * k, (40, 1)), abs=0.01 * width / 2)
+    assert models.min() >= 5
+    count = masks[:, support].sum(1)
+    assert models[0].tolist() == [((abs(count - middle) <= width // 2) & ~masks[:, 0]).sum() for middle in k]
+
+
 def test_the_summary_compares_estimates_and_slopes_of_different_models():
     rng = np.random.default_rng(0)
     masks = np.stack([rng.permutation(40) < 20 for _ in range(2000)])

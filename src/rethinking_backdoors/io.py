@@ -136,15 +136,15 @@ def write_manifest(path: str | Path, manifest: dict[str, Any]) -> None:
     write_json(Path(path).with_suffix(".json"), {**manifest, "sha256": sha256(path)})
 
 
-def read_array(path: str | Path) -> tuple[np.ndarray, dict[str, Any]]:
-    """Reads an array (memory-mapped) and its manifest; raises InputError if the checksum does not fit."""
+def read_array(path: str | Path, mapped: bool = True) -> tuple[np.ndarray, dict[str, Any]]:
+    """Reads an array (memory-mapped, or a copy of one's own) and its manifest; raises InputError if the checksum does not fit."""
     manifest = read_json(Path(path).with_suffix(".json"))
     if not Path(path).exists():
         raise InputError(f"{path} does not exist: make it first or correct the path.")
     if _known_sha256(Path(path)) != manifest.get("sha256"):
         raise InputError(f"{path} is not the file that its manifest describes{_again(path, 'both')}")
     with reading(path, ".npy file", _again(path)):
-        return np.load(path, mmap_mode="r", allow_pickle=False), manifest
+        return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False), manifest
 
 
 def _known_sha256(path: Path) -> str:

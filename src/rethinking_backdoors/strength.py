@@ -15,6 +15,8 @@ from rethinking_backdoors.margins.arrays import Margins, Masks, blocks, mask_col
 _ROWS_AT_ONCE = 256
 # Examples whose margins are in memory at a time, as float32.
 _EXAMPLES_AT_ONCE = 4096
+# Points that a k-output curve has at least, where there are so many numbers k.
+_FEWEST = 5
 
 
 def estimates(weights: np.ndarray, supports: Sequence[np.ndarray], self_influence: bool = True) -> np.ndarray:
@@ -88,40 +90,61 @@ def measured(masks: Masks, margins: np.ndarray | Sequence[np.ndarray] | Margins,
 def k_output(
     masks: Masks, margins: np.ndarray | Sequence[np.ndarray] | Margins, support: np.ndarray, examples: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The k-output g(z, k) of single examples (eq. 15a): mean margin of the models trained without z on exactly k feature
-    examples.
+    """The k-output g(z, k) of single examples (eq. 15a): mean margin of the models trained without z on k feature examples.
+
+    Where single numbers k occur in too few models to make a curve, neighbouring ones are taken together.
 
     Args:
         masks, margins, support: as in ``measured``.
         examples: (e,) indices z of the examples whose curves are wanted.
 
     Returns:
-        k (K,) int64, the unbroken range in which every example's mean is over at least half a percent of the models; g (e, K)
-        float64, and N (e, K) int64, the number of models behind each mean.
+        k (K,) int64, the unbroken range in which every example's mean is over at least half a percent of the models; if these
+        are fewer than five, the middles of the narrowest bins of which five are. g (e, K) float64, and N (e, K) int64, the
+        number of models behind each mean.
 
-    Memory: a block of at most 4,096 examples, 11 m bytes each, and 2 m p bytes.
+    Memory: a block of at most 4,096 examples, 11 m bytes each, 2 m p bytes, and 32 e bytes for every number k.
     """
     margins = matched(masks, margins)
     count = masks_of(masks, support).sum(1)
     levels = np.arange(count.min(), count.max() + 1)
-    g, models = np.full((len(examples), len(levels)), np.nan), np.zeros((len(examples), len(levels)), dtype=np.int64)
+    total, models = np.zeros((len(examples), len(levels))), np.zeros((len(examples), len(levels)), dtype=np.int64)
     for start in range(0, len(examples), _EXAMPLES_AT_ONCE):
         part = examples[start : start + _EXAMPLES_AT_ONCE]
         columns = zip(~masks_of(masks, part).T, margins.of(part).T, strict=True)
         for row, (free, values) in enumerate(columns, start):
             models[row] = np.bincount(count[free] - levels[0], minlength=len(levels))
-            total = np.bincount(count[free] - levels[0], weights=values[free], minlength=len(levels))
-            g[row] = np.divide(total, models[row], out=g[row], where=models[row] > 0)
-    least = max(1, masks.shape[0] // 200)
-    enough = np.flatnonzero((models >= least).all(0))
-    if not len(enough):
+            total[row] = np.bincount(count[free] - levels[0], weights=values[free], minlength=len(levels))
+    least, found = max(1, masks.shape[0] // 200), None
+    for width in range(1, max(1, len(levels) // _FEWEST) + 1, 2):  # odd, so that every bin has a middle
+        k, sums, number = (_binned(values, width) for values in (levels[None], total, models))
+        shown = _well_known(number.min(0), least)
+        enough = shown.stop - shown.start
+        if enough and (found is None or enough >= _FEWEST):
+            found = k[0, shown] // width, sums[:, shown] / number[:, shown], number[:, shown]
+        if enough >= _FEWEST:
+            break
+    if found is None:
         raise InputError(f"no number k of feature examples occurs in {least} models for every example: train more models.")
-    # The counts are bell-shaped, so the range round the most frequent k that has enough models is the one to show.
-    centre = enough[models.min(0)[enough].argmax()]
-    gaps = np.flatnonzero(models.min(0) < least)
-    first = max([gap + 1 for gap in gaps if gap < centre], default=0)
-    last = min([gap for gap in gaps if gap > centre], default=len(levels))
-    return levels[first:last], g[:, first:last], models[:, first:last]
+    return found
+
+
+def _binned(values: np.ndarray, width: int) -> np.ndarray:
+    """Sums of so many neighbouring columns; what is left over is dropped at both ends."""
+    bins = values.shape[1] // width
+    first = (values.shape[1] - bins * width) // 2
+    return values[:, first : first + bins * width].reshape(len(values), bins, width).sum(2)
+
+
+def _well_known(models: np.ndarray, least: int) -> slice:
+    """The unbroken range with at least so many models round the place with most of them: the counts are bell-shaped."""
+    gaps = np.flatnonzero(models < least)
+    centre = int(models.argmax())
+    if models[centre] < least:
+        return slice(0, 0)
+    return slice(
+        max([gap + 1 for gap in gaps if gap < centre], default=0), min([gap for gap in gaps if gap > centre], default=len(models))
+    )
 
 
 def summarize(

@@ -4,7 +4,8 @@ from sklearn.metrics import roc_auc_score
 
 from rethinking_backdoors.datamodels import weights_of
 from rethinking_backdoors.datamodels.difference import difference_in_means
-from rethinking_backdoors.detection.control import contributions, cross_fitted
+from rethinking_backdoors.detection.control import contributions, cross_fitted, pair_objective
+from rethinking_backdoors.detection.objective import objective
 from rethinking_backdoors.detection.pairs import pair_sums
 from rethinking_backdoors.detection.scores import detect, frequencies, ranking, scores, solve
 from rethinking_backdoors.detection.search import Solutions
@@ -104,6 +105,19 @@ def test_contributions_add_up_to_the_objective_on_the_other_models():
                     shared = sum(weights[i, j] + weights[j, i] for j in found if j != i)
                     expected[i] += (shared + weights[i, i] - size / 30 * weights[:, i].sum()) / size
         np.testing.assert_allclose(score, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("storage", ["float32", "float16"])
+def test_the_objective_needs_no_more_than_the_sums_of_pairs(storage):
+    weights = np.random.default_rng(9).standard_normal((30, 30)).astype(np.float32)
+    pairs, members = pair_sums(weights, out=np.empty((30, 30), dtype=storage)), np.array([3, 8, 9, 21])
+    assert pair_objective(pairs, members) == pytest.approx(objective(weights, members), rel=5e-3)
+
+
+def test_a_search_in_the_place_of_the_matrix_finds_the_same():
+    weights = np.random.default_rng(10).standard_normal((60, 60)).astype(np.float32)
+    apart, there = detect(weights, DETECTOR, seed=0), detect(weights.copy(), DETECTOR, seed=0, overwrite=True)
+    assert (apart["solution"] == there["solution"]).all()
 
 
 def test_noise_of_unequal_size_does_not_pass_for_a_feature():

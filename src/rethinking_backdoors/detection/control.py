@@ -56,7 +56,7 @@ def cross_fitted(
             del weights
             for name, detector in detectors.items():
                 solutions[name].append(solve(searched(half, detector), detector, root, device))
-            halves.append(half if halves else _put_aside(half, folder))
+            halves.append(half if halves else put_aside(half, folder))
             del half
         for judged in (0, 1):
             pairs = halves.pop()
@@ -78,7 +78,7 @@ def cross_fitted(
     return {name: result | {"permuted": np.reshape(result["permuted"], shape)} for name, result in results.items()}
 
 
-def _put_aside(pairs: Pairs, folder: str) -> Pairs:
+def put_aside(pairs: Pairs, folder: str) -> Pairs:
     """The same with a matrix in float16 in a file, from which rows are read as they are needed; others stay in memory."""
     if pairs.stored.dtype != np.uint16:
         return pairs
@@ -99,6 +99,12 @@ def contributions(solutions: Solutions, pairs: Pairs, kept: float) -> np.ndarray
         for found in members[kept_restarts(objective, kept)]:
             score[found] += (_shared(pairs.stored, found) + linear[found]) / (pairs.scale * size)
     return score
+
+
+def pair_objective(pairs: Pairs, members: np.ndarray) -> float:
+    """The value of eq. 7 for one set of examples (k,), from W + W'; as ``objective``, which needs W."""
+    linear = pairs.linear(len(members))[members]
+    return float(_shared(pairs.stored, members).sum() / 2 + linear.sum()) / pairs.scale
 
 
 @numba.njit(cache=True, nogil=True)

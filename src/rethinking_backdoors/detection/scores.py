@@ -43,6 +43,7 @@ def detect(
     *,
     threads: int = 1,
     storage: str = "float32",
+    overwrite: bool = False,
     progress: Callable[[list[int]], Iterable[int]] = iter,
 ) -> dict[str, np.ndarray]:
     """Search and scores by one detector.
@@ -53,6 +54,7 @@ def detect(
             whether W keeps its diagonal, each example's effect on its own margin, as eq. 7 has it.
         device: where the search runs; on a GPU all restarts of a size at once.
         threads: restarts that are searched at once on a CPU. storage: of W + W', "float32" or "float16".
+        overwrite: whether W + W' takes the place of W, as it is stored, so that one matrix is all that is in memory.
         progress: see ``search_pairs``.
 
     Returns:
@@ -62,7 +64,8 @@ def detect(
         settings = {"starts": detector["starts"], "self_influence": detector["self_influence"], "progress": progress}
         found = search_factors(weights, detector["sizes"], detector["restarts"], seed=seed, **settings)
         return summarize(found, len(weights.scale), detector["kept"])
-    pairs = searched(pair_sums(weights, out=np.empty(weights.shape, dtype=storage), threads=threads), detector)
+    out = weights if overwrite else np.empty(weights.shape, dtype=storage)
+    pairs = searched(pair_sums(weights, out=out, threads=threads), detector)
     return summarize(solve(pairs, detector, seed, device, threads, progress), len(weights), detector["kept"])
 
 

@@ -26,6 +26,10 @@ def found(n, *sets):
     return np.stack([[np.isin(np.arange(n), members) for members in sets]] * 2).reshape(2, len(sets), n)
 
 
+def share_of(halves, support, sets):
+    return evidence.objective_of_poison((weights.copy() for weights in halves), support, sets)
+
+
 def test_a_planted_block_is_the_maximum_and_a_random_set_is_not():
     rng = np.random.default_rng(1)
     weights = 0.1 * rng.standard_normal((14, 14)).astype(np.float32)
@@ -33,8 +37,8 @@ def test_a_planted_block_is_the_maximum_and_a_random_set_is_not():
     best = max(objective(weights, np.array(members)) for members in combinations(range(14), 4))
     planted, other, halves = np.arange(4), np.array([2, 6, 9, 12]), (weights, weights)
     assert objective(weights, planted) == pytest.approx(best)
-    assert evidence.objective_of_poison(halves, planted, found(14, other)) == pytest.approx(100)
-    share = evidence.objective_of_poison(halves, other, found(14, other))
+    assert share_of(halves, planted, found(14, other)) == pytest.approx(100)
+    share = share_of(halves, other, found(14, other))
     assert share == pytest.approx(100 * objective(weights, other) / best)
 
 
@@ -45,9 +49,9 @@ def test_what_noise_alone_makes_better_is_no_better_on_other_models():
     for weights in halves:
         weights[:5, :5] += 1
     planted = np.arange(5)
-    same = [evidence.objective_of_poison((weights, weights), planted, found(40, planted)) for weights in halves]
+    same = [share_of((weights, weights), planted, found(40, planted)) for weights in halves]
     assert max(same) < 100
-    assert evidence.objective_of_poison(tuple(halves), planted, found(40, planted)) > 100
+    assert share_of(halves, planted, found(40, planted)) > 100
 
 
 def test_a_better_set_counts_only_if_it_was_found():
@@ -55,10 +59,10 @@ def test_a_better_set_counts_only_if_it_was_found():
     weights = np.zeros((20, 20), dtype=np.float32)
     weights[:4, :4], weights[10:14, 10:14] = 1, 2
     weaker, stronger, halves = np.arange(4), np.arange(10, 14), (weights, weights)
-    assert evidence.objective_of_poison(halves, weaker, found(20)) == pytest.approx(100)
+    assert share_of(halves, weaker, found(20)) == pytest.approx(100)
     # Found at another size, and brought to this one.
     for other in (np.arange(10, 13), np.array([*range(10, 14), 0, 7])):
-        assert evidence.objective_of_poison(halves, weaker, found(20, other)) == pytest.approx(
+        assert share_of(halves, weaker, found(20, other)) == pytest.approx(
             100 * objective(weights, weaker) / objective(weights, stronger)
         )
 

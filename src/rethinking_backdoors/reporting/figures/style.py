@@ -91,6 +91,8 @@ def entitle(axes: list[Axes], experiments: list[int], titles: dict[int, str]) ->
 
 def legend(figure: Figure, axes: Axes, columns: int) -> None:
     """The figure's one legend with the labels of one of the panels: above them, or beside them in no columns."""
+    if figure.get_figwidth() < 4:  # one panel
+        columns = min(columns, 2)
     place: dict[str, Any] = {"loc": "outside upper center", "ncols": columns} if columns else {"loc": "outside right center"}
     if not columns:
         figure.set_figwidth(figure.get_figwidth() + 2.2)

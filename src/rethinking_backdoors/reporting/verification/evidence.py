@@ -1,10 +1,11 @@
 """What the published figures and the claims need beside the tables: numbers of one experiment, subset fraction and seed."""
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from rethinking_backdoors.detection.objective import objective
+from rethinking_backdoors.detection.control import pair_objective, put_aside
 from rethinking_backdoors.detection.pairs import Pairs, pair_sums
 from rethinking_backdoors.detection.search import climb
 from rethinking_backdoors.evaluation.metrics import fit_line
@@ -91,25 +92,46 @@ def pair_means(weights: np.ndarray, poisoned: np.ndarray) -> Iterator[Row]:
         yield "figure9", name, "sd", float(sd[at])
 
 
-def objective_of_poison(halves: tuple[np.ndarray, np.ndarray], support: np.ndarray, found: np.ndarray) -> float:
+def objective_of_poison(halves: Iterable[np.ndarray], support: np.ndarray, found: np.ndarray) -> float:
     """Eq. 7 at the poison (p,) in percent of its value at the best set of p examples, found on one half and judged on the other.
 
-    What is found on a half of the models is the best there of the poison itself, improved by single swaps, and of each of the
-    detectors' sets, cut or filled up to p examples by what each example shares with the set, and then improved. On the other half
-    nothing is chosen, so that no set profits from noise; mean of both directions. Above 100 the poison beats what was found.
+    On the other half nothing is chosen, so that no set profits from noise; mean of both directions. Above 100 the poison beats
+    what was found.
 
     Args:
-        halves: W (n, n) of the even and of the odd models. found: (2, sets, n) bool, the detectors' best sets on either.
+        halves: W (n, n) of the even, then of the odd models; each is overwritten. found: (2, sets, n) bool, the detectors' best
+            sets on either.
+
+    Memory: one matrix if it is in float16 and made when it is asked for; the first is put aside into a temporary file.
     """
-    shares = []
-    for first, second, sets in zip(halves, reversed(halves), found, strict=True):
-        pairs, size = pair_sums(first, out=np.empty(first.shape, dtype=first.dtype)), len(support)
-        linear = pairs.linear(size)
-        starts = np.array([support, *(resized(pairs, linear, np.flatnonzero(members), size) for members in sets)])
-        reached, certified = np.empty(len(starts)), np.empty(len(starts), dtype=bool)
-        climb(pairs, linear, starts, reached, certified)
-        shares.append(100 * objective(second, support) / objective(second, starts[reached.argmax()]))
-    return float(np.mean(shares))
+    best: list[np.ndarray] = []
+    judges: list[Pairs] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for weights in halves:  # no zip: it would hold the first while the second is made
+            pairs = pair_sums(weights, out=weights)
+            best.append(best_of_size(pairs, support, found[len(best)]))
+            judges.append(pairs if judges else put_aside(pairs, folder))
+            del weights, pairs
+        shares = [
+            100 * pair_objective(judge, support) / pair_objective(judge, members)
+            for judge, members in zip(reversed(judges), best, strict=True)
+        ]
+        return float(np.mean(shares))
+
+
+def best_of_size(pairs: Pairs, support: np.ndarray, sets: np.ndarray) -> np.ndarray:
+    """The set of p examples with the highest objective of those that single swaps reach from the poison and from what was found.
+
+    Args:
+        pairs: of W (n, n). support: (p,) the poison.
+        sets: (sets, n) bool; each is cut or filled up to p examples, see ``resized``.
+    """
+    size = len(support)
+    linear = pairs.linear(size)
+    starts = np.array([support, *(resized(pairs, linear, np.flatnonzero(members), size) for members in sets)])
+    reached, certified = np.empty(len(starts)), np.empty(len(starts), dtype=bool)
+    climb(pairs, linear, starts, reached, certified)
+    return starts[reached.argmax()]
 
 
 def resized(pairs: Pairs, linear: np.ndarray, members: np.ndarray, size: int) -> np.ndarray:
