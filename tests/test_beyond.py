@@ -131,12 +131,13 @@ def test_data_that_are_no_images_are_a_table_of_their_own_and_budgets_a_picture(
     parts = {"attacks": [], "table6": [], "defenses": []}
     for line in lines:
         e = line["experiment"]
-        parts["attacks"] += [(e, "none", column, e) for column in ("asr", "clean_accuracy", "l2", "changed")]
+        parts["attacks"] += [(e, "none", column, e) for column in ("asr", "clean_accuracy", "l2", "changed", "similarity")]
         for row in ("paper", "refined", "margin_sd"):
             parts["table6"].append((e, row, "asr", 5))
             parts["defenses"].append((e, row, "auroc_within_target", 60))
     for name, rows in parts.items():
-        pd.DataFrame(rows, columns=["experiment", "row", "column", "value"]).to_csv(tables / f"{name}.csv", index=False)
+        made = pd.DataFrame(rows, columns=["experiment", "row", "column", "value"]).assign(seeds=3)
+        made.to_csv(tables / f"{name}.csv", index=False)
     beyond.main(results, results)
     assert set(pd.read_csv(results / "beyond/table8.csv")["dataset"]) == {"mails"}
     assert set(pd.read_csv(results / "beyond/table7.csv")["dataset"]) == {"digits_beyond"}
@@ -144,6 +145,7 @@ def test_data_that_are_no_images_are_a_table_of_their_own_and_budgets_a_picture(
     assert len(frontier) == len(lines)
     assert frontier["asr"].tolist() == [line["experiment"] for line in lines]
     assert (frontier["asr_after_refined"] == 5).all()
+    assert (frontier["seeds"] == 3).all()
     assert (results / "beyond/figure14.png").stat().st_size > 1000
 
 

@@ -7,6 +7,7 @@ under the second one:
 - table8.csv: the same of data that are no images;
 - costs.csv: networks and seconds of a processor that a detector takes for one set;
 - table9.csv: certificates; curves.csv: the k-output of every first seed; frontier.csv: attacks over their budgets;
+- scans.csv: what the scan says of every set of images, attacked or not;
 
 and figures 12 of each set of images, 13 and 14. `make beyond` makes the runs first.
 """
@@ -14,11 +15,13 @@ and figures 12 of each set of images, 13 and 14. `make beyond` makes the runs fi
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from scan_study import pictures, start
+from scan_study import pictures, sets, start
 
 from rethinking_backdoors.config import load
 from rethinking_backdoors.errors import InputError
+from rethinking_backdoors.evaluation.tables import interval
 from rethinking_backdoors.io import read_npz, write_text
 from rethinking_backdoors.reporting.figures import beyond as figures
 from rethinking_backdoors.reporting.figures import style
@@ -74,6 +77,8 @@ def joined(folder: Path, config: dict[str, Any]) -> pd.DataFrame:
             parts.append(table[table["column"].isin(columns)])
     if (path := folder / "tables/scan.csv").is_file():
         parts.append(scanned(read_table(path)))
+    if (path := folder / "tables/evidence.csv").is_file():
+        parts.append(strengths(pd.read_csv(path)))
     made = pd.concat(parts).rename(columns={"row": "detector"})
     made = made[made["experiment"].isin(names)]
     made.insert(0, "dataset", config["dataset"])
@@ -96,6 +101,18 @@ def scanned(table: pd.DataFrame) -> pd.DataFrame:
     attacked = table[table["row"].isin(SCANS) & table["column"].isin(SCANNED)]
     found = pd.concat([attacked.replace({"column": SCANNED}), quiet.assign(column="clean_removed", row="scan")])
     return found.replace({"row": SCANS})
+
+
+def strengths(evidence: pd.DataFrame) -> pd.DataFrame:
+    """Rows ``oracle``: the strength of the poison in percent of the strongest natural group's."""
+    natural = evidence[(evidence["table"] == "natural") & (evidence["column"] == "strength")]
+    natural = natural.pivot(index=["experiment", "seed"], columns="row", values="value")
+    percent = 100 * natural["poison"] / natural.drop(columns="poison").max(axis=1)
+    lines = [
+        (experiment, "oracle", "strength", *np.round(interval(part.to_numpy()), 2), len(part))
+        for experiment, part in percent.groupby("experiment")
+    ]
+    return pd.DataFrame(lines, columns=["experiment", "row", "column", "value", "low", "high", "seeds"])
 
 
 def costs(folder: Path, config: dict[str, Any]) -> pd.DataFrame:
@@ -149,8 +166,9 @@ def frontier(folder: Path, config: dict[str, Any]) -> pd.DataFrame:
     found = pd.read_csv(folder / "tables/defenses.csv")
     within = found[found["column"] == "auroc_within_target"].pivot(index="experiment", columns="row", values="value")
     success = pd.read_csv(folder / "tables/table6.csv").pivot(index="experiment", columns="row", values="value")
-    made = seen.loc[list(lines), ["asr", "clean_accuracy", "l2", "changed"]].join(within.add_prefix("auroc_"))
+    made = seen.loc[list(lines), ["asr", "clean_accuracy", "l2", "changed", "similarity"]].join(within.add_prefix("auroc_"))
     made = made.join(success[["paper", "refined", "margin_sd"]].add_prefix("asr_after_"))
+    made["seeds"] = found["seeds"].max()
     made.insert(0, "poisoned", [line["poisoned"] for line in lines.values()])
     made.insert(0, "budget", [BUDGETS[number // 10] for number in lines])
     return made.rename_axis("experiment").reset_index().assign(dataset=config["dataset"])
@@ -159,6 +177,7 @@ def frontier(folder: Path, config: dict[str, Any]) -> pd.DataFrame:
 def read(folder: Path) -> dict[str, pd.DataFrame]:
     """Every table of the module's docstring of which there is a run."""
     parts: dict[str, list[pd.DataFrame]] = {}
+    scanned = []
     for path in sorted(CONFIGURATIONS.rglob("*.yaml")):
         config = load(path)
         if not (place := folder / config["dataset"]).joinpath("tables/defenses.csv").is_file():
@@ -171,6 +190,10 @@ def read(folder: Path) -> dict[str, pd.DataFrame]:
         parts.setdefault("curves", []).append(curves(place, config))
         if (votes := place / "tables/certificates.csv").is_file():
             parts.setdefault("table9", []).append(pd.read_csv(votes).assign(dataset=config["dataset"]))
+        if (place / "tables/scan_seeds.csv").is_file():
+            scanned.append(config["dataset"])
+    if scanned:
+        parts["scans"] = [sets(folder, scanned)]
     return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
 
 

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 import pandas as pd
-from references import ROOT, Reference, read
+from references import ROOT, Reference, read, with_interval
 
 from rethinking_backdoors.config import load
 from rethinking_backdoors.reporting.findings import STOPPED
@@ -126,20 +126,21 @@ class Beyond(Reference):
         """How many of the attacks that work."""
         return self.detectors[detector]["stopped"]
 
-    def found(self, name: str) -> int:
-        """How many of the attacks that work a detector ranks at 90 or above within the label."""
-        ranks = self.cells("auroc_within_target", name)
+    def found(self, *names: str) -> int:
+        """How many of the attacks that work a detector, or the better of some, ranks at 90 or above within the label."""
+        ranks = self.cells("auroc_within_target", *names)
         return sum(ranks.get(number, 0) >= 90 for number in self.working)
 
-    @property
-    def alarms(self) -> dict[str, int]:
-        """How many attacked sets were scanned, what the scan said of them, and how many clean examples it flagged in all."""
-        table = self.table("scan")
-        table = table[table["row"] == "scan"]
-        sets = table["seeds"].astype(str).str.split().str.len()
-        count = lambda column, unit: round((table["value"] * sets / unit)[table["column"] == column].sum())  # noqa: E731
-        answers = {name: count(name, 100) for name in ("alarm", "look", "right_label")}
-        return answers | {"sets": int(sets[table["column"] == "alarm"].sum()), "clean": count("clean_flagged", 1)}
+    def scanned(self, attacked: bool) -> pd.DataFrame:
+        """A line a set, attacked or not: what the scan said of it."""
+        table = read(PLACE / "scans.csv")
+        return table[(table["dataset"] == self.place.name) & (table["attacked"] == attacked)]
+
+    def said(self, answer: str, attacked: bool = True) -> int:
+        """Of how many of them it said so: "alarm", "look", or "false alarm", with a label that is not the attacked one."""
+        sets = self.scanned(attacked)
+        chosen = sets[answer.split()[-1]] > 0
+        return int((chosen & (sets["right_label"] == 0)).sum() if answer == "false alarm" else chosen.sum())
 
     def finds(self, names: list[str]) -> str:
         """Of some detectors the one that finds most attacks, and how many: "`agpd` 4"."""
@@ -161,6 +162,23 @@ class Beyond(Reference):
         """The attacks whose poison neither datamodels nor the spread of margins rank above three of four clean examples."""
         best = self.cells("auroc_within_target", "paper", "refined", "margin_sd")
         return [self.names[n] for n in self.working if best[n] < 75]
+
+    @property
+    def weaker(self) -> list[str]:
+        """The attacks whose trigger is weaker than the strongest natural group."""
+        strength = self.cells("strength", "oracle")
+        return [self.names[n] for n in self.working if strength[n] < 100]
+
+    def rank(self, number: int, *detectors: str) -> str:
+        """The highest AUROC within the label of some detectors; empty for an attack that does not work."""
+        return f"{self.cells('auroc_within_target', *detectors)[number]:.0f}" if number in self.working else ""
+
+    def strength(self, number: int) -> str:
+        """Of the poison, in percent of the strongest natural group; empty for an attack that does not work."""
+        if number not in self.working:
+            return ""
+        (line,) = self.joined[(self.joined["experiment"] == number) & (self.joined["column"] == "strength")].itertuples()
+        return with_interval(line)
 
     @property
     def told(self) -> float:

@@ -141,6 +141,23 @@ class Whole(Large):
     def paper(self, where: str, experiment: int, column: str) -> str:
         return f"{self.number(where, experiment, column).published:.1f}"
 
+    def printed(self, where: str, experiment: int, column: str, row: str | None = None) -> str:
+        """What the paper prints of one row, or of the only one."""
+        lines = self.numbers[(self.numbers["where"] == where) & (self.numbers["experiment"] == experiment)]
+        lines = lines[(lines["column"] == column) & ((lines["row"] == row) | (row is None))]
+        (line,) = lines.itertuples()
+        return f"{line.published:.1f}"
+
+    def evidence(self, experiment: int) -> pd.Series:
+        """What the claims stand on, by table, row and column."""
+        lines = self.table("evidence", experiment=experiment)
+        return lines.groupby(["table", "row", "column"])["value"].mean()
+
+    @property
+    def largest(self) -> float:
+        """MB of the largest job of all."""
+        return read(self.place / "cost.csv")["max_rss_mb"].max()
+
 
 class Price:
     """How many models a trigger needs as the data grow, and what they cost (scan_growth.csv)."""

@@ -18,6 +18,7 @@ from more_references import Large, Price, Whole
 from printed import cell, counted, last, printed, spread
 from references import ROOT, Reference, read, replicated
 
+from rethinking_backdoors.detection.labels import Settings
 from rethinking_backdoors.reporting.words import series
 
 TEMPLATES = ROOT / "docs/templates"
@@ -30,10 +31,16 @@ def scanned(attacked: bool, dataset: str = "all") -> Any:
     return line
 
 
-def sure(attacked: bool) -> int:
-    """How many sets have a p below 0.0001 and did not alarm."""
-    sets = read(ROOT / "results/reference/scan/sets.csv")
-    return int(((sets["attacked"] == attacked) & (sets["alarm"] == 0) & (sets["p_value"] < 1e-4)).sum())
+def sure(attacked: bool, sets: str = "scan/sets") -> int:
+    """How many sets of a table alarm by their p-value alone."""
+    table = read(ROOT / f"results/reference/{sets}.csv")
+    return int(((table["attacked"] == attacked) & (table["alarm"] > 0) & (table["apart"] < 100 * Settings().apart)).sum())
+
+
+def unattacked(sets: str) -> pd.DataFrame:
+    """The sets of a table that nobody attacked, from the lowest p-value on."""
+    table = read(ROOT / f"results/reference/{sets}.csv")
+    return table[~table["attacked"]].sort_values("p_value")
 
 
 def trusted_cell(name: str, pool: int, count: int) -> str:
@@ -66,7 +73,7 @@ def pages() -> dict[Path, str]:
     )
     environment.filters |= {"span": span, "grid": grid, "series": listed, "r": lambda value, digits=0: f"{value:.{digits}f}"}
     names = {"digits": Reference("digits"), "mini": Reference("cifar10_mini"), "replicated": replicated, "scanned": scanned}
-    names |= {"trusted_cell": trusted_cell, "sure": sure}
+    names |= {"trusted_cell": trusted_cell, "sure": sure, "unattacked": unattacked}
     names |= {"printed": printed, "cell": cell, "counted": counted, "spread": spread, "last": last}
     names |= {"whole": Whole(), "fashion": Large("fashion_mnist"), "card": Card(), "beyond": Beyond("digits")}
     names["once"] = yaml.safe_load((ROOT / "results/reference/measured.yaml").read_text(encoding="utf-8"))

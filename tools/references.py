@@ -20,6 +20,12 @@ SECTIONS = {"results": "In one table", "defenses": "The defenses in one table"}
 read = functools.cache(pd.read_csv)
 
 
+def with_interval(line: Any, digits: int = 0) -> str:
+    """A line of a table: "54 [45, 63]", or "54" where there is no interval."""
+    shown = f"{line.value:.{digits}f}"
+    return shown if pd.isna(line.low) else f"{shown} [{line.low:.{digits}f}, {line.high:.{digits}f}]"
+
+
 class Reference:
     """What is committed of one configuration."""
 
@@ -51,9 +57,7 @@ class Reference:
     def between(self, name: str, digits: int = 0, **where: Any) -> str:
         """The same with its interval, where there are seeds for one: "54 [45, 63]"."""
         (line,) = self.table(name, **where).itertuples()
-        if pd.isna(line.low):
-            return f"{line.value:.{digits}f}"
-        return f"{line.value:.{digits}f} [{line.low:.{digits}f}, {line.high:.{digits}f}]"
+        return with_interval(line, digits)
 
     def seeds(self, name: str, experiment: int, row: str, column: str) -> pd.Series:
         """Every seed's number."""

@@ -23,15 +23,15 @@ QUIET = "nobody attacked: "
 MEANS = ("flagged", "poison_left", "clean_flagged", "asr", "clean_accuracy")
 
 
-def _tables(folder: Path, name: str) -> list[Path]:
+def _tables(folder: Path, name: str, datasets: list[str] = STUDIED) -> list[Path]:
     """The tables of one name that there are."""
-    return [path for dataset in STUDIED if (path := folder / dataset / f"tables/{name}.csv").is_file()]
+    return [path for dataset in datasets if (path := folder / dataset / f"tables/{name}.csv").is_file()]
 
 
-def sets(folder: Path) -> pd.DataFrame:
+def sets(folder: Path, datasets: list[str] = STUDIED) -> pd.DataFrame:
     """A line for every set that was scanned: ``dataset``, ``attacked``, ``kind``, ``seed`` and what came out."""
     made = []
-    for path in _tables(folder, "scan_seeds"):
+    for path in _tables(folder, "scan_seeds", datasets):
         long = pd.read_csv(path)
         long = long[long["row"].str.startswith(("scan", QUIET))]
         wide = long.pivot_table("value", ["experiment", "row", "seed"], "column").reset_index()

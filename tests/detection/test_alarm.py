@@ -91,9 +91,10 @@ def test_the_p_value_is_that_of_the_label_that_alarms():
         np.array([0.8, 0.95, 0, 0, 0]),
         np.zeros((5, 2), int),
     )
-    made = Judgement(comparison, None, np.full(5, 0.01), Settings())
+    made = Judgement(comparison, None, np.full(5, 0.01), 1e-4, Settings())
     assert made.alarm
     assert (made.cell[1], made.p, made.apart) == (1, 0.005, 0.95)
+    assert Judgement(comparison, None, np.full(5, 0.01), 2e-3, Settings()).cell[1] == 0  # sure without humps
 
 
 def test_fishers_p_by_scipy():
@@ -124,12 +125,17 @@ def test_noise_alone_alarms_in_no_more_than_one_in_twenty():
 
 
 def test_a_strong_label_without_two_humps_is_to_be_looked_at_and_nothing_goes():
-    groups = [group([9.0]), *(group([x]) for x in (1.0, 1.1, 0.9, 1.0, 1.05, 0.95, 1.0))]
+    groups = [group([2.5]), *(group([x]) for x in (1.0, 1.1, 0.9, 1.0, 1.05, 0.95, 1.0))]
     labels = np.repeat(np.arange(LABELS), EACH)
     made = verdict(lambda a, members: groups[labels[members[0]]], labels, 1, Settings())
     assert made.answer == LOOK
     assert len(made.rounds) == 1
     assert not made.round.any()
+    groups[0] = group([9.0])
+    made = verdict(lambda a, members: groups[labels[members[0]]], labels, 1, Settings())
+    assert made.first.p < Settings().sure
+    assert made.answer == ALARM
+    assert len(made.rounds) == 1  # what is left has to have two humps
 
 
 def test_with_few_labels_there_is_a_ranking_and_no_alarm():

@@ -22,12 +22,14 @@ class Judgement:
 
     Attributes:
         comparison: of the labels with one another; None where there are too few. distance: from trusted sets; None without any.
-        levels: (L,) float64, what the p-value of each label must be below for an alarm. settings: of the comparison.
+        levels: (L,) float64, what the p-value of each label must be below for an alarm. sure: below it no humps are asked for.
+        settings: of the comparison.
     """
 
     comparison: Comparison | None
     distance: Distance | None
     levels: np.ndarray
+    sure: float
     settings: Settings
 
     @property
@@ -36,14 +38,15 @@ class Judgement:
 
     @property
     def alarming(self) -> np.ndarray:
-        """(L,) bool, the labels that stand out and whose group stands apart within them."""
+        """(L,) bool, the labels that stand out and whose group stands apart within them, or that stand out very far."""
         if self.comparison is None:
             return np.zeros(len(self.levels), dtype=bool)
-        return (self.comparison.p < self.levels) & (self.comparison.apart >= self.settings.apart)
+        p = self.comparison.p
+        return (p < self.levels) & ((self.comparison.apart >= self.settings.apart) | (p < self.sure))
 
     @property
     def alarm(self) -> bool:
-        """Above the trusted sets; without any, a label that stands out and is parted in two."""
+        """Above the trusted sets; without any, a label that stands out and is parted in two, or stands out very far."""
         return self.above if self.distance is not None else bool(self.alarming.any())
 
     @property
@@ -166,7 +169,7 @@ def judge(
         last = rounds[-1].judgement.cell[1]
         levels[last] = settings.level
         far = far if far and far.cell[1] == last else None
-    return Judgement(comparison, far, levels, settings)
+    return Judgement(comparison, far, levels, 0 if rounds else settings.sure, settings)
 
 
 def _round(group: Groups, size: int, judgement: Judgement) -> Round:

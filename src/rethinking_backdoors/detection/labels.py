@@ -21,7 +21,7 @@ class Settings:
 
     Attributes:
         level: with a p-value below it a label stands out. alarm, apart: for an alarm it is below the one, and the humps explain
-            at least the other of the gains' variance.
+            at least the other of the gains' variance. sure: below it no humps are asked for, as long as nothing was taken out.
         spread: the least standard deviation of the other labels that is believed, in units of their mean for G, of the logit
             for E. overlap: share of a group that both halves must find for its humps to count. members: how many examples the
             upper hump has at least (small natural cliques, such as images that are nearly the same, are common).
@@ -33,6 +33,7 @@ class Settings:
     level: float = 0.05
     alarm: float = 0.01
     apart: float = 0.925
+    sure: float = 1e-4
     spread: float = 0.2
     overlap: float = 0.5
     members: int = 15

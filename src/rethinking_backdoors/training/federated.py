@@ -53,10 +53,10 @@ def train(
     x = inputs[chosen]
     y = torch.nn.functional.one_hot(labels[chosen], classes).to(inputs.dtype).mT
     for _ in range(recipe.rounds):
-        local = [weights.repeat_interleave(taking.shape[1], 0) for weights in (first, second)]
+        here, there = (weights.repeat_interleave(taking.shape[1], 0) for weights in (first, second))
         for _ in range(recipe.steps):
-            _step(*local, x, y, recipe.rate / size)
-        apart = [weights.view(count, -1, *weights.shape[1:]) for weights in local]
+            _step(here, there, x, y, recipe.rate / size)
+        apart = [weights.view(count, -1, *weights.shape[1:]) for weights in (here, there)]
         if moved is not None:
             changes = [new - old[:, None] for new, old in zip(apart, (first, second), strict=True)]
             moved += torch.cat([change.flatten(2) for change in changes], dim=2) / recipe.rounds

@@ -61,23 +61,26 @@ def curves(table: pd.DataFrame) -> Figure:
 
 @style.theme()
 def frontier(table: pd.DataFrame) -> Figure:
-    """Figure 14: attacks over their budgets, what each achieves against how high a detector ranks it.
+    """Figure 14: attacks over their budgets, what each achieves against how high a detector ranks it and how little it shows.
 
     Args:
-        table: ``budget`` (a line of points each, in the order of the budget), ``asr``, and ``auroc_`` with a detector's name.
+        table: ``budget`` (a line of points each, in the order of the budget), ``asr``, ``similarity``, and ``auroc_`` with a
+            detector's name.
     """
-    shown = [name.removeprefix("auroc_") for name in table.columns if name.startswith("auroc_")]
-    figure = style.canvas(style.PAGE_WIDTH, 3.1)
-    panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+    shown = {name: name.removeprefix("auroc_") for name in table.columns if name.startswith("auroc_")}
+    panels = {name: f"{detector}: AUROC within the label, %" for name, detector in shown.items()}
+    panels["similarity"] = "structural similarity (SSIM), %"
+    figure = style.canvas(style.PAGE_WIDTH, 0.7 + 2.2 * -(-len(panels) // 2))
+    axes = figure.subplots(-(-len(panels) // 2), 2, sharex=True, sharey=True, squeeze=False).ravel()
     colors = seaborn.color_palette("colorblind", table["budget"].nunique())
-    for axes, detector in zip(panels, shown, strict=True):
+    for each, (column, title) in zip(axes, panels.items(), strict=False):
         for color, (budget, part) in zip(colors, table.groupby("budget", sort=False), strict=True):
-            axes.plot(part["asr"], part[f"auroc_{detector}"], color=color, linewidth=0.8, label=budget)
+            each.plot(part["asr"], part[column], color=color, linewidth=0.8, label=budget)
             sizes = [8 + 10 * place for place in range(len(part))]
-            axes.scatter(part["asr"], part[f"auroc_{detector}"], sizes, [color], linewidths=0)
-        axes.axhline(50, color=style.NEUTRAL, linewidth=0.6, linestyle=style.DOTTED)
-        axes.set(title=detector, xlim=(-4, 104), ylim=(-4, 104))
-    panels[0].set_ylabel("AUROC of the poison within its label")
+            each.scatter(part["asr"], part[column], sizes, [color], linewidths=0)
+        if column in shown:
+            each.axhline(50, color=style.NEUTRAL, linewidth=0.6, linestyle=style.DOTTED)
+        each.set(title=title, xlim=(-4, 104), ylim=(-4, 104))
     figure.supxlabel("attack success, % (larger points: larger budgets)")
-    style.legend(figure, panels[0], columns=3)
+    style.legend(figure, axes[0], columns=3)
     return figure
