@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 import pandas as pd
-from references import ROOT, Reference, read, with_interval
+from references import ROOT, Reference, chosen, read, with_interval
 
 from rethinking_backdoors.config import load
 from rethinking_backdoors.reporting.findings import STOPPED
@@ -131,16 +131,15 @@ class Beyond(Reference):
         ranks = self.cells("auroc_within_target", *names)
         return sum(ranks.get(number, 0) >= 90 for number in self.working)
 
-    def scanned(self, attacked: bool) -> pd.DataFrame:
+    def scanned(self, attacked: bool, **where: Any) -> pd.DataFrame:
         """A line a set, attacked or not: what the scan said of it."""
-        table = read(PLACE / "scans.csv")
-        return table[(table["dataset"] == self.place.name) & (table["attacked"] == attacked)]
+        return chosen(read(PLACE / "scans.csv"), dataset=self.place.name, attacked=attacked, **where)
 
     def said(self, answer: str, attacked: bool = True) -> int:
         """Of how many of them it said so: "alarm", "look", or "false alarm", with a label that is not the attacked one."""
         sets = self.scanned(attacked)
-        chosen = sets[answer.split()[-1]] > 0
-        return int((chosen & (sets["right_label"] == 0)).sum() if answer == "false alarm" else chosen.sum())
+        said = sets[answer.split()[-1]] > 0
+        return int((said & (sets["right_label"] == 0)).sum() if answer == "false alarm" else said.sum())
 
     def finds(self, names: list[str]) -> str:
         """Of some detectors the one that finds most attacks, and how many: "`agpd` 4"."""
@@ -154,8 +153,8 @@ class Beyond(Reference):
 
     def cells(self, column: str, *detectors: str) -> pd.Series:
         """The highest of a column of some rows, by experiment."""
-        chosen = self.joined["detector"].isin(detectors) & (self.joined["column"] == column)
-        return self.joined[chosen].groupby("experiment")["value"].max()
+        wanted = self.joined["detector"].isin(detectors) & (self.joined["column"] == column)
+        return self.joined[wanted].groupby("experiment")["value"].max()
 
     @property
     def weak(self) -> list[str]:

@@ -31,10 +31,10 @@ def scanned(attacked: bool, dataset: str = "all") -> Any:
     return line
 
 
-def sure(attacked: bool, sets: str = "scan/sets") -> int:
-    """How many sets of a table alarm by their p-value alone."""
+def sure(attacked: bool, sets: str = "scan/sets") -> pd.DataFrame:
+    """The sets of a table that alarm by their p-value alone."""
     table = read(ROOT / f"results/reference/{sets}.csv")
-    return int(((table["attacked"] == attacked) & (table["alarm"] > 0) & (table["apart"] < 100 * Settings().apart)).sum())
+    return table[(table["attacked"] == attacked) & (table["alarm"] > 0) & (table["apart"] < 100 * Settings().apart)]
 
 
 def unattacked(sets: str) -> pd.DataFrame:

@@ -20,6 +20,13 @@ SECTIONS = {"results": "In one table", "defenses": "The defenses in one table"}
 read = functools.cache(pd.read_csv)
 
 
+def chosen(table: pd.DataFrame, **where: Any) -> pd.DataFrame:
+    """The lines in which columns have the given values."""
+    for column, value in where.items():
+        table = table[table[column] == value]
+    return table
+
+
 def with_interval(line: Any, digits: int = 0) -> str:
     """A line of a table: "54 [45, 63]", or "54" where there is no interval."""
     shown = f"{line.value:.{digits}f}"
@@ -34,10 +41,7 @@ class Reference:
 
     def table(self, name: str, **where: Any) -> pd.DataFrame:
         """The lines of a table in which columns have the given values."""
-        table = read(self.place / f"tables/{name}.csv")
-        for column, value in where.items():
-            table = table[table[column] == value]
-        return table
+        return chosen(read(self.place / f"tables/{name}.csv"), **where)
 
     def values(self, name: str, row: str, column: str, part: str = "value", experiments: list[int] | None = None) -> pd.Series:
         """One row and column of a table by experiment, those without an attack left out."""
