@@ -283,5 +283,5 @@ def test_modules_are_the_first_models_of_a_shard(tmp_path):
         own = logits[range(60), labels]
         logits[range(60), labels] = -np.inf
         np.testing.assert_allclose(own - logits.max(1), row, atol=5e-3)
-    with pytest.raises(InputError, match="an mlp only"):
+    with pytest.raises(InputError, match="mlp only"):
         engine.train_modules(images, labels, models=1, root=7, alpha=0.5, training={**TRAINING, "network": "resnet9"})
