@@ -123,7 +123,7 @@ def test_a_scan_is_made_on_request(folder):
     code, text = snakemake(folder, RESULTS / "scan/exp2-seed0.csv")
     assert code == 0, text
     rows = pd.read_csv(folder / RESULTS / "scan/exp2-seed0.csv").set_index("row")
-    assert list(rows.index) == ["scan", "margin_sd, Otsu"]
+    assert list(rows.index) == ["scan", "margin_sd, Otsu", "ranked by the scan"]
     assert rows.loc["scan", "flagged"] == 20 - rows.loc["scan", "poison_left"] + rows.loc["scan", "clean_flagged"]
 
 
