@@ -102,6 +102,12 @@ class Large(Reference):
         """Of processor time, mean over experiments."""
         return self.jobs(rule).groupby("experiment")["cpu_s"].sum().mean() / 60
 
+    @property
+    def attacks_minutes(self) -> float:
+        """Of processor time for the table of attacks: everything but scans."""
+        table = read(self.place / "cost.csv")
+        return table.loc[table["rule"] != "scan", "cpu_s"].sum() / 60
+
     def longest(self, rule: str) -> float:
         """Minutes of processor time of the experiment that took most."""
         return self.jobs(rule).groupby("experiment")["cpu_s"].sum().max() / 60

@@ -138,13 +138,11 @@ def _binned(values: np.ndarray, width: int) -> np.ndarray:
 
 def _well_known(models: np.ndarray, least: int) -> slice:
     """The unbroken range with at least so many models round the place with most of them: the counts are bell-shaped."""
-    gaps = np.flatnonzero(models < least)
-    centre = int(models.argmax())
+    centre, gaps = int(models.argmax()), np.flatnonzero(models < least)
     if models[centre] < least:
         return slice(0, 0)
-    return slice(
-        max([gap + 1 for gap in gaps if gap < centre], default=0), min([gap for gap in gaps if gap > centre], default=len(models))
-    )
+    first = max([gap + 1 for gap in gaps if gap < centre], default=0)
+    return slice(first, min([gap for gap in gaps if gap > centre], default=len(models)))
 
 
 def summarize(

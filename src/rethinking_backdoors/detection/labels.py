@@ -17,7 +17,7 @@ from rethinking_backdoors.errors import InputError
 
 @dataclass(frozen=True)
 class Settings:
-    """How labels are compared; chosen on seeds and draws that are not reported, see docs/scan.md.
+    """How labels are compared; chosen on seeds and draws that are not reported, but for ``sure``: see docs/scan.md.
 
     Attributes:
         level: with a p-value below it a label stands out. alarm, apart: for an alarm it is below the one, and the humps explain
